@@ -1,0 +1,1 @@
+"""What is true: records, signatures, logs, audiences, addresses and reputation, without I/O and without a clock."""
