@@ -1,0 +1,1 @@
+"""Watchfire: an exchange for cryptocurrency addresses linked to human trafficking."""
