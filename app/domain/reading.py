@@ -1,0 +1,97 @@
+"""Reading the fields of a document: each reader checks one shape and names the place when it refuses.
+
+The rule here: a reader never guesses. It gives the value in its canonical form, or raises InvalidRecord with the
+pointer of the field (RFC 6901) and what would be accepted.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from app.domain.errors import InvalidRecord, Refused
+from app.domain.privacy import check_text
+from app.domain.timestamps import read_time
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # controls but tab and line feed; surrogates
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Refusal(InvalidRecord):
+    """A field of the document is not acceptable."""
+
+    def __init__(self, pointer: str, detail: str, code: str = "invalid_field") -> None:
+        """Name the field by its pointer."""
+        super().__init__(f"{pointer}: {detail}", errors=(Refused(code, detail, pointer),))
+
+
+def check_keys(document: Mapping[str, Any], known: Iterable[str], pointer: str = "") -> None:
+    """Check that a submitted document has no field but the known ones: a misspelt field must not be lost."""
+    unknown = sorted(set(document) - set(known))
+    if unknown:
+        raise Refusal(f"{pointer}/{unknown[0]}", "there is no such field; check its spelling.", "unknown_field")
+
+
+def need(document: Mapping[str, Any], name: str, pointer: str = "") -> Any:
+    """Give a field that must be there and not be null."""
+    value = document.get(name)
+    if value is None:
+        raise Refusal(f"{pointer}/{name}", "this field is needed.", "missing_field")
+    return value
+
+
+def word(value: object, known: Sequence[str] | Mapping[str, Any], pointer: str) -> str:
+    """Read a word of a closed vocabulary."""
+    if isinstance(value, str) and value in known:
+        return value
+    raise Refusal(pointer, f"must be one of: {', '.join(known)}.", "unknown_word")
+
+
+def text(value: object, pointer: str, longest: int, *, free: bool = False) -> str:
+    """Read a text of 1 to `longest` characters without control characters; `free` text is checked for personal data."""
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        raise Refusal(pointer, f"must be a text of 1 to {longest} characters.")
+    if _FORBIDDEN.search(value):
+        raise Refusal(pointer, "must not hold control characters.")
+    if free:
+        try:
+            check_text(value, "the text")
+        except InvalidRecord as error:
+            raise Refusal(pointer, error.detail, "personal_data") from error
+    return value
+
+
+def integer(value: object, pointer: str, lowest: int, highest: int) -> int:
+    """Read an integer within bounds; a boolean is not one."""
+    if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+        return value
+    raise Refusal(pointer, f"must be a whole number from {lowest} to {highest}.")
+
+
+def moment(value: object, pointer: str) -> datetime:
+    """Read an RFC 3339 time or date."""
+    try:
+        return read_time(value if isinstance(value, str) else "", "the time")
+    except InvalidRecord as error:
+        raise Refusal(pointer, "must be an RFC 3339 time like 2026-05-01T00:00:00Z, or a date.") from error
+
+
+def sha256_hex(value: object, pointer: str) -> str:
+    """Read a SHA-256 in lower-case hexadecimal."""
+    if isinstance(value, str) and _SHA256.fullmatch(value):
+        return value
+    raise Refusal(pointer, "must be a SHA-256: 64 hexadecimal characters in lower case.")
+
+
+def rows(value: object, pointer: str, lowest: int, highest: int) -> list[Any]:
+    """Read a list of a bounded number of rows."""
+    if isinstance(value, list | tuple) and lowest <= len(value) <= highest:
+        return list(value)
+    raise Refusal(pointer, f"must be a list of {lowest} to {highest} entries.")
+
+
+def mapping(value: object, pointer: str) -> dict[str, Any]:
+    """Read a JSON object."""
+    if isinstance(value, dict):
+        return value
+    raise Refusal(pointer, "must be an object.")

@@ -1,0 +1,391 @@
+"""The record: the unit that is signed, logged, synced and never changed.
+
+The rule here: every kind has the same frame; only `body` differs. Signed bytes are read strictly and are never
+rewritten: fields and kinds that this version does not know stay in the bytes and pass through.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.domain import address as addresses
+from app.domain import audience as audiences
+from app.domain import canonical, marking, reading, signing, vocabulary
+from app.domain.audience import Audience
+from app.domain.errors import InvalidAddress, InvalidRecord
+from app.domain.ids import parse_id
+from app.domain.marking import Pap, Tlp
+from app.domain.reading import Refusal
+from app.domain.report import MAX_INDICATORS, Report, read_report
+from app.domain.signing import Envelope
+from app.domain.timestamps import format_time, parse_time
+
+NONCE_BYTES = 16  # 128 random bits, so that a leaf hash tells nothing after erasure
+MAX_NAME = 200  # characters of an organization's or group's name
+MAX_MEMBERS = 10_000  # organizations of one group
+MAX_KEYS = 100  # keys of one organization, revoked ones included
+MAX_NODE_ID = 64  # characters
+KINDS = ("report", "revocation", "opinion", "sighting", "erasure", "organization", "group", "node")
+FOLLOWING = frozenset({"revocation", "opinion", "sighting", "erasure"})
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """One address of a report that a revocation names."""
+
+    chain: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The issuer takes back a report, or only the addresses it names."""
+
+    report: UUID
+    reason: str
+    addresses: tuple[Withdrawn, ...] = ()
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the body as it stands in a record."""
+        document: dict[str, Any] = {"report": str(self.report), "reason": self.reason}
+        if self.addresses:
+            document["addresses"] = [{"chain": item.chain, "address": item.address} for item in self.addresses]
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The issuer asks that the content of a report be removed everywhere; its leaf stays."""
+
+    report: UUID
+    reason: str
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the body as it stands in a record."""
+        return {"report": str(self.report), "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """Another organization agrees or disagrees, with a reason code."""
+
+    report: UUID
+    opinion: str
+    reason: str
+    summary: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the body as it stands in a record."""
+        document: dict[str, Any] = {"report": str(self.report), "opinion": self.opinion, "reason": self.reason}
+        if self.summary is not None:
+            document["summary"] = self.summary
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An organization has itself met an address of the report."""
+
+    report: UUID
+    chain: str
+    address: str
+    count: int = 1
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the body as it stands in a record."""
+        document: dict[str, Any] = {
+            "report": str(self.report),
+            "chain": self.chain,
+            "address": self.address,
+            "count": self.count,
+        }
+        for name in ("first_seen", "last_seen"):
+            value = getattr(self, name)
+            if value is not None:
+                document[name] = format_time(value)
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public signing key of an organization: who holds the private half, and whether it still counts."""
+
+    public_key: bytes
+    custody: str
+    revoked: bool = False
+
+    @property
+    def keyid(self) -> str:
+        """The key's name: see `signing.key_id`."""
+        return signing.key_id(self.public_key)
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the key as it stands in an organization record."""
+        return {
+            "keyid": self.keyid,
+            "public_key": base64.b64encode(self.public_key).decode(),
+            "custody": self.custody,
+            "state": "revoked" if self.revoked else "valid",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """What a node vouches for about an organization at home there: its name, kind and keys, in one version."""
+
+    name: str
+    kind: str
+    version: int
+    keys: tuple[Key, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the body as it stands in a record."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "version": self.version,
+            "keys": [key.to_document() for key in self.keys],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A sharing group as its steward states it, in one version."""
+
+    group: UUID
+    name: str
+    steward: UUID
+    members: tuple[UUID, ...]
+    version: int
+    history: str = "full"
+    on_leave: str = "purge"
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the body as it stands in a record."""
+        return {
+            "group": str(self.group),
+            "name": self.name,
+            "steward": str(self.steward),
+            "members": [str(member) for member in self.members],
+            "version": self.version,
+            "history": self.history,
+            "on_leave": self.on_leave,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A body of a kind that this version does not know: kept as it is."""
+
+    document: Mapping[str, Any]
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the body as it came."""
+        return dict(self.document)
+
+
+Body = Report | Revocation | Erasure | Opinion | Sighting | Organization | Group | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: the frame, and the body of its kind."""
+
+    id: UUID
+    kind: str
+    issuer: UUID
+    origin: str
+    issued_at: datetime
+    audience: Audience
+    tlp: Tlp
+    pap: Pap
+    nonce: bytes
+    body: Body
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the record as a JSON document."""
+        return {
+            "id": str(self.id),
+            "kind": self.kind,
+            "issuer": str(self.issuer),
+            "origin": self.origin,
+            "issued_at": format_time(self.issued_at),
+            "audience": self.audience.to_document(),
+            "tlp": str(self.tlp),
+            "pap": str(self.pap),
+            "nonce": self.nonce.hex(),
+            "body": self.body.to_document(),
+        }
+
+    def sign(self, seed: bytes) -> Envelope:
+        """Sign the record's canonical bytes with the key of a 32-byte seed."""
+        return signing.sign(canonical.encode(self.to_document()), seed)
+
+    @property
+    def audience_key(self) -> str:
+        """The key of the audience under the record's marking: what decides who may read it."""
+        return self.audience.key(self.tlp)
+
+    @property
+    def subject(self) -> UUID | None:
+        """The report that this record follows, if it follows one."""
+        return getattr(self.body, "report", None)
+
+
+def parse(payload: bytes) -> Record:
+    """Read a record from its signed bytes.
+
+    Raises InvalidRecord: not canonical, a frame field missing or malformed, marking and audience contradictory, or a
+    body that its kind does not allow. Not checked: the signature, and whether the issuer may say this.
+    """
+    document = reading.mapping(canonical.decode(payload), "")
+    kind = reading.text(reading.need(document, "kind"), "/kind", 32)
+    audience = audiences.parse(reading.need(document, "audience"))
+    tlp = marking.parse_tlp(reading.need(document, "tlp"))
+    marking.check(tlp, audience.kind)
+    return Record(
+        id=parse_id(reading.need(document, "id"), "/id"),
+        kind=kind,
+        issuer=parse_id(reading.need(document, "issuer"), "/issuer"),
+        origin=reading.text(reading.need(document, "origin"), "/origin", MAX_NODE_ID),
+        issued_at=parse_time(reading.need(document, "issued_at"), "/issued_at"),
+        audience=audience,
+        tlp=tlp,
+        pap=marking.parse_pap(reading.need(document, "pap")),
+        nonce=_nonce(reading.need(document, "nonce")),
+        body=read_body(kind, reading.mapping(reading.need(document, "body"), "/body")),
+    )
+
+
+def read_body(kind: str, document: Mapping[str, Any]) -> Body:
+    """Read the body of a signed record of a kind; a kind that is not known here is kept as it is."""
+    reader = _READERS.get(kind)
+    return Unknown(document) if reader is None else reader(document)
+
+
+def read_revocation(document: Mapping[str, Any]) -> Revocation:
+    """Read what a revocation takes back. Raises InvalidRecord."""
+    named = reading.rows(document.get("addresses") or [], "/addresses", 0, MAX_INDICATORS)
+    return Revocation(
+        parse_id(reading.need(document, "report"), "/report"),
+        reading.word(reading.need(document, "reason"), vocabulary.REVOCATION_REASONS, "/reason"),
+        tuple(Withdrawn(*_canonical_address(row, f"/addresses/{place}")) for place, row in enumerate(named)),
+    )
+
+
+def read_erasure(document: Mapping[str, Any]) -> Erasure:
+    """Read what is to be erased. Raises InvalidRecord."""
+    return Erasure(
+        parse_id(reading.need(document, "report"), "/report"),
+        reading.word(reading.need(document, "reason"), vocabulary.ERASURE_REASONS, "/reason"),
+    )
+
+
+def read_opinion(document: Mapping[str, Any]) -> Opinion:
+    """Read an opinion. Raises InvalidRecord."""
+    summary = document.get("summary")
+    return Opinion(
+        parse_id(reading.need(document, "report"), "/report"),
+        reading.word(reading.need(document, "opinion"), vocabulary.OPINIONS, "/opinion"),
+        reading.word(reading.need(document, "reason"), vocabulary.OPINION_REASONS, "/reason"),
+        None if summary is None else reading.text(summary, "/summary", 500, free=True),
+    )
+
+
+def read_sighting(document: Mapping[str, Any]) -> Sighting:
+    """Read a sighting. Raises InvalidRecord."""
+    chain, address = _canonical_address(document, "")
+    first, last = document.get("first_seen"), document.get("last_seen")
+    return Sighting(
+        parse_id(reading.need(document, "report"), "/report"),
+        chain,
+        address,
+        reading.integer(document.get("count", 1), "/count", 1, 1_000_000_000),
+        None if first is None else reading.moment(first, "/first_seen"),
+        None if last is None else reading.moment(last, "/last_seen"),
+    )
+
+
+def _canonical_address(row: object, pointer: str) -> tuple[str, str]:
+    fields = reading.mapping(row, pointer)
+    chain = addresses.find_chain(str(reading.need(fields, "chain", pointer)))
+    if chain is None:
+        raise Refusal(f"{pointer}/chain", "is not known; give a CAIP-2 id or a slug.", "unknown_chain")
+    try:
+        return chain.caip2, addresses.parse(chain, str(reading.need(fields, "address", pointer))).canonical
+    except InvalidAddress as error:
+        raise Refusal(f"{pointer}/address", error.detail, error.reason) from error
+
+
+def _organization(document: Mapping[str, Any]) -> Organization:
+    keys = reading.rows(reading.need(document, "keys"), "/keys", 0, MAX_KEYS)
+    return Organization(
+        reading.text(reading.need(document, "name"), "/name", MAX_NAME),
+        reading.word(reading.need(document, "kind"), vocabulary.ORGANIZATION_KINDS, "/kind"),
+        reading.integer(reading.need(document, "version"), "/version", 1, 2**31),
+        tuple(_key(row, f"/keys/{place}") for place, row in enumerate(keys)),
+    )
+
+
+def _key(row: object, pointer: str) -> Key:
+    fields = reading.mapping(row, pointer)
+    try:
+        public_key = base64.b64decode(str(reading.need(fields, "public_key", pointer)), validate=True)
+        signing.check_public_key(public_key)
+    except ValueError as error:
+        raise Refusal(f"{pointer}/public_key", "is not base64.") from error
+    key = Key(
+        public_key,
+        reading.word(reading.need(fields, "custody", pointer), ("node", "organization"), f"{pointer}/custody"),
+        reading.word(reading.need(fields, "state", pointer), ("valid", "revoked"), f"{pointer}/state") == "revoked",
+    )
+    if fields.get("keyid") != key.keyid:
+        raise Refusal(f"{pointer}/keyid", "is not the name of this key.")
+    return key
+
+
+def _group(document: Mapping[str, Any]) -> Group:
+    members = reading.rows(reading.need(document, "members"), "/members", 0, MAX_MEMBERS)
+    ids = tuple(parse_id(member, "/members") for member in members)
+    if list(ids) != sorted(set(ids)):
+        raise Refusal("/members", "must be sorted, each organization named once.")
+    return Group(
+        parse_id(reading.need(document, "group"), "/group"),
+        reading.text(reading.need(document, "name"), "/name", MAX_NAME),
+        parse_id(reading.need(document, "steward"), "/steward"),
+        ids,
+        reading.integer(reading.need(document, "version"), "/version", 1, 2**31),
+        reading.word(reading.need(document, "history"), ("full", "from_join"), "/history"),
+        reading.word(reading.need(document, "on_leave"), ("purge", "keep"), "/on_leave"),
+    )
+
+
+def _nonce(text: object) -> bytes:
+    if isinstance(text, str) and len(text) == 2 * NONCE_BYTES:
+        try:
+            nonce = bytes.fromhex(text)
+        except ValueError:
+            nonce = b""
+        if nonce.hex() == text:
+            return nonce
+    raise InvalidRecord("/nonce must be 16 random bytes in lower-case hexadecimal.")
+
+
+def _strict_report(document: Mapping[str, Any]) -> Report:
+    return read_report(document, strict=True)[0]
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any]], Body]] = {
+    "report": _strict_report,
+    "revocation": read_revocation,
+    "erasure": read_erasure,
+    "opinion": read_opinion,
+    "sighting": read_sighting,
+    "organization": _organization,
+    "group": _group,
+}

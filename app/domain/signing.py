@@ -1,0 +1,142 @@
+"""Keys, DSSE envelopes and node ids.
+
+The rule here: one verifier everywhere (PyNaCl), because two Ed25519 libraries disagree on malformed keys, and a record
+that one node accepts and another refuses would split the network. A key is checked to be a point of prime order when
+it is enrolled, so a signature by a small-order key cannot exist.
+"""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from nacl.bindings import crypto_core_ed25519_is_valid_point
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+from app.domain import canonical
+from app.domain.errors import Invalid, InvalidRecord, InvalidSignature
+
+PAYLOAD_TYPE = "application/vnd.watchfire.record.v1+json"
+KEY_BYTES = 32
+SIGNATURE_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A signed record: its canonical bytes, and one signature over their DSSE pre-authentication encoding."""
+
+    payload: bytes
+    keyid: str
+    signature: bytes
+
+    def to_document(self) -> dict[str, Any]:
+        """Give the DSSE envelope as a JSON document."""
+        return {
+            "payload": base64.b64encode(self.payload).decode(),
+            "payload_type": PAYLOAD_TYPE,
+            "signatures": [{"keyid": self.keyid, "sig": base64.b64encode(self.signature).decode()}],
+        }
+
+    def to_bytes(self) -> bytes:
+        """Give the canonical bytes of the envelope: the data of its leaf in the log."""
+        return canonical.encode(self.to_document())
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the record's bytes, 32 bytes."""
+        return hashlib.sha256(self.payload).digest()
+
+
+def parse_envelope(document: object) -> Envelope:
+    """Read a DSSE envelope with exactly one signature.
+
+    Raises InvalidRecord. Does not verify the signature and does not read the payload.
+    """
+    match document:
+        case {
+            "payload": str(payload),
+            "payload_type": str(payload_type),
+            "signatures": [{"keyid": str(keyid), "sig": str(signature)}],
+        }:
+            pass
+        case _:
+            raise InvalidRecord("An envelope has payload, payload_type and exactly one signature with keyid and sig.")
+    if payload_type != PAYLOAD_TYPE:
+        raise InvalidRecord(f"The payload type must be {PAYLOAD_TYPE}.")
+    return Envelope(_base64(payload, "payload"), keyid, _base64(signature, "sig"))
+
+
+def _base64(text: str, name: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRecord(f"{name} is not base64.") from error
+    if base64.b64encode(data).decode() != text:
+        raise InvalidRecord(f"{name} is not canonical base64.")
+    return data
+
+
+def pre_authentication_encoding(payload: bytes) -> bytes:
+    """Give the bytes that are signed: DSSE v1 PAE of the payload type and the payload."""
+    kind = PAYLOAD_TYPE.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
+def new_seed(random: bytes) -> bytes:
+    """Make the 32-byte seed of an Ed25519 key from 32 random bytes."""
+    if len(random) != KEY_BYTES:
+        raise ValueError("a seed is 32 random bytes")
+    return random
+
+
+def public_key(seed: bytes) -> bytes:
+    """Give the 32-byte public key of a seed."""
+    return bytes(SigningKey(seed).verify_key)
+
+
+def check_public_key(key: bytes) -> None:
+    """Check that 32 bytes are a point of prime order on the curve, in canonical form. Raises Invalid."""
+    if len(key) != KEY_BYTES or not crypto_core_ed25519_is_valid_point(key):
+        raise Invalid("The public key is not a valid Ed25519 key: 32 bytes, a point of prime order.")
+
+
+def key_id(key: bytes) -> str:
+    """Name a public key: the first 16 bytes of its SHA-256, in hexadecimal."""
+    return hashlib.sha256(key).hexdigest()[:32]
+
+
+def node_id(root_key: bytes) -> str:
+    """Name a node by the hash of its first public key, so that the name certifies itself: `wf` and 32 letters."""
+    return "wf" + base64.b32encode(hashlib.sha256(root_key).digest()[:20]).decode().lower()
+
+
+def fingerprint(root_key: bytes) -> str:
+    """Give a node's fingerprint for people to compare: 8 groups of 4 hexadecimal characters."""
+    text = hashlib.sha256(root_key).hexdigest()[:32]
+    return "-".join(text[i : i + 4] for i in range(0, 32, 4))
+
+
+def sign(payload: bytes, seed: bytes) -> Envelope:
+    """Sign canonical record bytes with the key of a 32-byte seed."""
+    key = SigningKey(seed)
+    signature = key.sign(pre_authentication_encoding(payload)).signature
+    return Envelope(payload, key_id(bytes(key.verify_key)), signature)
+
+
+def verify(envelope: Envelope, key: bytes) -> None:
+    """Check the envelope's signature with a 32-byte public key. Raises InvalidSignature.
+
+    Not checked here: that the key belongs to the issuer and was valid at the record's place in the log.
+    """
+    if envelope.keyid != key_id(key):
+        raise InvalidSignature("The envelope names another key.")
+    if len(envelope.signature) != SIGNATURE_BYTES:
+        raise InvalidSignature("An Ed25519 signature has 64 bytes.")
+    try:
+        VerifyKey(key).verify(pre_authentication_encoding(envelope.payload), envelope.signature)
+    except (BadSignatureError, ValueError) as error:
+        raise InvalidSignature(
+            "The signature does not verify: the record was changed, or another key made it."
+        ) from error
