@@ -50,8 +50,7 @@ def check_next(record: Record, subject: Subject | None) -> None:
 
     Raises NotNext. `subject` is None where there is none, or none that the issuer may know of: the answer is the same.
     """
-    names_report = record.kind in FOLLOWING or getattr(record.body, "supersedes", None) is not None
-    if not names_report:
+    if record.subject is None:
         return
     if subject is None:
         raise NotNext("There is no report with this id that you may follow.")
@@ -68,25 +67,26 @@ def check_next(record: Record, subject: Subject | None) -> None:
         raise NotNext("What follows a report stands in the report's own audience, under its marking.")
 
 
-def fold(report: UUID, issuer: UUID, followers: Iterable[Record]) -> History:
+def fold(report: UUID, issuer: UUID, followers: Iterable[Record], successors: Iterable[UUID] = ()) -> History:
     """Give what a report has become, from all records that name it, in any order and any number of times.
 
     Records by others than the issuer count only as opinions and sightings; records about another report are left out.
+    `successors` are ids of the issuer's reports that supersede this one, for a caller that did not read them whole.
     """
     known = {record.id: record for record in followers}
     own = [record for record in known.values() if record.issuer == issuer]
     revocations = [r for r in own if isinstance(r.body, Revocation) and r.body.report == report]
     erasures = [r for r in own if isinstance(r.body, Erasure) and r.body.report == report]
-    successors = [r.id for r in own if getattr(r.body, "supersedes", None) == report]
+    newer = {r.id for r in own if getattr(r.body, "supersedes", None) == report} | set(successors)
     whole = any(not r.body.addresses for r in revocations if isinstance(r.body, Revocation))
     named = {
         (item.chain, item.address) for r in revocations if isinstance(r.body, Revocation) for item in r.body.addresses
     }
-    state = ERASED if erasures else REVOKED if whole else SUPERSEDED if successors else LIVE
+    state = ERASED if erasures else REVOKED if whole else SUPERSEDED if newer else LIVE
     return History(
         state=state,
         revoked=frozenset(named),
-        superseded_by=tuple(sorted(successors)),
+        superseded_by=tuple(sorted(newer)),
         revocations=_sorted(revocations),
         erasures=_sorted(erasures),
         opinions=_latest_opinions(r for r in known.values() if r.issuer != issuer and _is_opinion(r, report)),

@@ -233,8 +233,8 @@ class Record:
 
     @property
     def subject(self) -> UUID | None:
-        """The report that this record follows, if it follows one."""
-        return getattr(self.body, "report", None)
+        """The report that this record follows or supersedes, if there is one."""
+        return getattr(self.body, "report", None) or getattr(self.body, "supersedes", None)
 
 
 def parse(payload: bytes) -> Record:

@@ -1,0 +1,1 @@
+"""Encodings of addresses: text to bytes and back, knowing nothing of chains."""

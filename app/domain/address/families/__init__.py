@@ -1,0 +1,1 @@
+"""Forms of addresses: each reads the texts of one family of chains into an Address, with the family's parameters."""

@@ -1,0 +1,53 @@
+"""Addresses of Bitcoin Cash and eCash: cashaddr, and Bitcoin's old form for the same scripts.
+
+The rule here: the canonical text is cashaddr with its prefix; the old form and the token-aware types (CashTokens,
+CHIP-2022-02) name the same scripts and become it.
+"""
+
+from typing import Final
+
+from app.domain.address.codecs import cashaddr
+from app.domain.address.families.base58check import Base58Check
+from app.domain.address.identity import VERIFIED, Address
+from app.domain.address.refusals import refusal
+
+_KINDS: Final = ("p2pkh", "p2sh")
+_SIZES: Final = {"p2pkh": (20,), "p2sh": (20, 32)}  # bytes; 32 since the upgrade of May 2023
+_TOKEN_AWARE: Final = 2  # types 2 and 3 are types 0 and 1 of a wallet that takes tokens
+
+
+class CashAddr:
+    """Cashaddr under `prefix`, and the old form as `legacy` reads it."""
+
+    def __init__(self, prefix: str, legacy: Base58Check) -> None:
+        self.family = legacy.family
+        self.prefix = prefix
+        self.legacy = legacy
+
+    @property
+    def starts(self) -> str:
+        """Return the first characters of the old form, of the prefix and of each type without it."""
+        new = self.prefix[0] + "qpzr"
+        return self.legacy.starts + new + new.upper()
+
+    def read(self, text: str) -> Address:
+        """Return the address in `text`.
+
+        Raises InvalidAddress: those of `Base58Check.read` for a text that begins as the old form does, else those of
+        `cashaddr.decode`, and unsupported for a type or size that no wallet of the chain makes.
+        """
+        if text[:1] in self.legacy.starts:
+            kind, payload = self.legacy.payload(text)
+        else:
+            kind, payload = self._decode(text)
+        canonical = cashaddr.encode(self.prefix, _KINDS.index(kind), payload)
+        return Address(self.family, canonical, VERIFIED, kind)
+
+    def _decode(self, text: str) -> tuple[str, bytes]:
+        number, payload = cashaddr.decode(text, self.prefix)
+        if number >= 2 * _TOKEN_AWARE:
+            raise refusal("unsupported")
+        kind = _KINDS[number % _TOKEN_AWARE]
+        if len(payload) not in _SIZES[kind]:
+            raise refusal("unsupported")
+        return kind, payload

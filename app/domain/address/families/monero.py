@@ -1,0 +1,50 @@
+"""Addresses of Monero: standard, subaddress, and integrated with a payment id.
+
+The rule here: an integrated address is the standard address it wraps; the payment id becomes the `tag`.
+"""
+
+from typing import Final
+
+from app.domain.address.codecs import base58, keccak
+from app.domain.address.identity import VERIFIED, Address
+from app.domain.address.refusals import refusal
+
+_KEYS: Final = 64  # bytes: public spend key, public view key
+_PAYMENT_ID: Final = 8
+_CHECKSUM: Final = 4
+_LENGTHS: Final = (95, 106)  # characters, without and with a payment id
+
+
+class Monero:
+    """Addresses of one network: its byte for standard addresses, integrated ones and subaddresses."""
+
+    def __init__(self, family: str, standard: int, integrated: int, subaddress: int) -> None:
+        self.family = family
+        self._standard = bytes([standard])
+        self._kinds = {standard: "standard", integrated: "integrated", subaddress: "subaddress"}
+        self.starts = "".join(base58.encode_blocks(bytes([byte]) + b"\x80" * 7)[0] for byte in self._kinds)
+
+    def read(self, text: str) -> Address:
+        """Return the address in `text`, and its payment id in hexadecimal when it holds one.
+
+        Raises InvalidAddress: bad_character, bad_length, bad_checksum, bad_version.
+        """
+        raw = base58.decode_blocks(text)
+        if len(text) not in _LENGTHS:
+            raise refusal(
+                "bad_length", f"An address of this chain has 95 or 106 characters, not {len(text)}: copy it again."
+            )
+        payload = raw[:-_CHECKSUM]
+        if keccak.keccak256(payload)[:_CHECKSUM] != raw[-_CHECKSUM:]:
+            raise refusal("bad_checksum")
+        kind = self._kinds.get(payload[0])
+        if kind is None or (kind == "integrated") != (len(payload) > 1 + _KEYS):
+            raise refusal("bad_version")
+        if kind == "integrated":
+            return self._unwrap(payload)
+        return Address(self.family, text, VERIFIED, kind)
+
+    def _unwrap(self, payload: bytes) -> Address:
+        inner = self._standard + payload[1:-_PAYMENT_ID]
+        text = base58.encode_blocks(inner + keccak.keccak256(inner)[:_CHECKSUM])
+        return Address(self.family, text, VERIFIED, "integrated", payload[-_PAYMENT_ID:].hex())

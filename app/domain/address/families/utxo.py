@@ -1,0 +1,102 @@
+"""Addresses of Bitcoin and the chains that took its scripts: base58check, and segregated witness where they have it.
+
+The rule here: witness programs follow BIP-173 and BIP-350 to the letter; version 0 is bech32 and every later
+version bech32m, and neither is accepted in place of the other.
+"""
+
+from typing import Final
+
+from app.domain.address.codecs import bech32
+from app.domain.address.families.base58check import Base58Check
+from app.domain.address.identity import VERIFIED, Address
+from app.domain.address.refusals import refusal
+from app.domain.errors import InvalidAddress
+
+_LAST_VERSION: Final = 16
+_SHORTEST, _LONGEST = 2, 40  # bytes of a witness program, BIP-141
+_V0: Final = {20: "p2wpkh", 32: "p2wsh"}
+_TAPROOT: Final = 32
+
+
+class Segwit:
+    """A witness version and program under a prefix (`hrp`)."""
+
+    def __init__(self, family: str, hrp: str) -> None:
+        self.family = family
+        self.hrp = hrp
+        self.starts = hrp[0] + hrp[0].upper()
+
+    def read(self, text: str) -> Address:
+        """Return the address in `text`, whose canonical form is lower case.
+
+        Raises InvalidAddress: those of `bech32.decode`, bad_prefix, bad_version, bad_checksum, bad_length, bad_padding.
+        """
+        hrp, data, constant = bech32.decode(text)
+        if hrp != self.hrp:
+            raise refusal("bad_prefix")
+        if constant not in (bech32.BECH32, bech32.BECH32M):
+            raise refusal("bad_checksum")
+        return Address(self.family, text.lower(), VERIFIED, _kind(data, constant))
+
+
+def _kind(data: bytes, constant: int) -> str:
+    if not data:
+        raise refusal("bad_length")
+    version, bits = data[0], 5 * (len(data) - 1)
+    if version > _LAST_VERSION:
+        raise refusal("bad_version")
+    if (constant == bech32.BECH32) != (version == 0):
+        raise refusal("bad_checksum", "The checksum is not the one for this witness version: copy the address again.")
+    size, spare = divmod(bits, 8)
+    if not _SHORTEST <= size <= _LONGEST or (version == 0 and size not in _V0):
+        raise refusal("bad_length")
+    if spare >= 5 or data[-1] & (1 << spare) - 1:  # noqa: PLR2004 - five bits are one symbol
+        raise refusal("bad_padding")
+    if version == 0:
+        return _V0[size]
+    return "p2tr" if version == 1 and size == _TAPROOT else f"witness_v{version}"
+
+
+class Utxo:
+    """The addresses of a chain with both forms. Capitals are read as segwit first: "LTC1..." begins both."""
+
+    def __init__(self, legacy: Base58Check, hrp: str) -> None:
+        self.family = legacy.family
+        self.legacy = legacy
+        self.segwit = Segwit(legacy.family, hrp)
+        self._prefix = hrp + "1"
+        self._cut = len(self._prefix)
+
+    @property
+    def starts(self) -> str:
+        """Return the first characters of both forms."""
+        return self.legacy.starts + self.segwit.starts
+
+    def read(self, text: str) -> Address:
+        """Return the address in `text`.
+
+        Raises InvalidAddress: those of `Segwit.read` for a text with the prefix, else those of `Base58Check.read`.
+        """
+        if text[: self._cut].lower() == self._prefix:
+            return self._read_either(text)
+        try:
+            return self.legacy.read(text)
+        except InvalidAddress as refused:
+            raise _foreign_prefix(text) or refused from None
+
+    def _read_either(self, text: str) -> Address:
+        try:
+            return self.segwit.read(text)
+        except InvalidAddress as refused:
+            try:
+                return self.legacy.read(text)
+            except InvalidAddress:
+                raise refused from None
+
+
+def _foreign_prefix(text: str) -> InvalidAddress | None:
+    try:
+        _, _, constant = bech32.decode(text)
+    except InvalidAddress:
+        return None
+    return refusal("bad_prefix") if constant in (bech32.BECH32, bech32.BECH32M) else None

@@ -1,0 +1,1 @@
+"""What one may do: one module per deed, one transaction per deed."""

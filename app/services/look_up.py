@@ -1,0 +1,170 @@
+"""Look up and screen: what is known about addresses, from what the actor may read and nothing else.
+
+The rule here: the answer follows from the claims that the actor may read. An address that nobody listed, and one that
+was listed for others, give the same answer, and neither is called clean.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.domain import access, reputation, vocabulary
+from app.domain import address as addresses
+from app.domain.actor import Actor
+from app.domain.address import Address, Chain
+from app.domain.errors import Invalid, InvalidAddress
+from app.domain.history import History
+from app.domain.record import Opinion, Record, Sighting
+from app.domain.reputation import Claim, Reputation
+from app.services.audit import Questions
+from app.services.node import Node
+from app.storage import records
+from app.storage.indicators import Hit
+
+ANY_EVM = "eip155:0"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One indicator of the answer, with what became of it and what others say of it."""
+
+    hit: Hit
+    state: str
+    same_chain: bool
+    confidence: int
+    opinions: tuple[Record, ...]
+    sightings: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer about one address: how it was read, what that amounts to, and from which indicators."""
+
+    text: str
+    chain: Chain | None
+    readings: tuple[tuple[Chain, Address], ...]
+    reputation: Reputation
+    found: tuple[Found, ...]
+    as_of: datetime
+    error: InvalidAddress | None = None
+
+
+async def look_up(
+    node: Node,
+    questions: Questions,
+    actor: Actor,
+    text: str,
+    chain_name: str | None,
+    now: datetime,
+    as_of: datetime | None = None,
+) -> Answer:
+    """Tell what the actor may know about one address, as of now or as this node knew it at `as_of`.
+
+    A text that is no address gives an answer with status `invalid` and the reason. Raises Forbidden; Invalid for an
+    unknown chain or an `as_of` that lies ahead.
+    """
+    access.check_act(actor, "look_up")
+    chain = find_chain(chain_name)
+    if as_of is not None and as_of > now:
+        raise Invalid("as_of lies in the future; leave it out to ask about now.")
+    moment = as_of or now
+    try:
+        readings = read(text, chain)
+    except InvalidAddress as error:
+        await questions.note(actor, "look_up", now, subject=None, outcome="invalid")
+        return Answer(text, chain, (), Reputation("invalid"), (), moment, error)
+    ids = await visible_audiences(node, actor)
+    keys = [address.key for _, address in readings]
+    if as_of is None:
+        hits = await node.indicators.gather_visible(keys, ids)
+    else:
+        hits = await node.indicators.search_visible(keys, ids, as_of)
+    histories = await histories_of(node, actor, hits, as_of)
+    found = tuple(judge(hit, histories, chain) for hit in sorted(hits, key=_order))
+    result = reputation.of([claim_of(item) for item in found], moment)
+    await questions.note(actor, "look_up", now, subject=node.identity.address_digest(keys[0]), outcome=result.status)
+    return Answer(text, chain, readings, result, found, moment)
+
+
+def find_chain(name: str | None) -> Chain | None:
+    """Find the chain that a question names. Raises Invalid: there is none of that name."""
+    if name is None:
+        return None
+    chain = addresses.find_chain(name)
+    if chain is None:
+        raise Invalid("The chain is not known; give a CAIP-2 id such as eip155:1 or a slug such as bitcoin.")
+    return chain
+
+
+def read(text: str, chain: Chain | None) -> tuple[tuple[Chain, Address], ...]:
+    """Read a text as an address of the chain, or of every chain that accepts it. Raises InvalidAddress."""
+    if chain is not None:
+        return ((chain, addresses.parse(chain, text)),)
+    found = addresses.readings(text)
+    if not found:
+        raise InvalidAddress(
+            "unreadable",
+            "This is not an address of any chain known here: check it for typing errors, or name its chain.",
+        )
+    return found
+
+
+async def visible_audiences(node: Node, actor: Actor) -> tuple[int, ...]:
+    """Give the ids of all audiences that the actor may read."""
+    held = node.store.audiences.held(actor)
+    if held is not None:
+        return held
+    async with node.store.read(actor) as tx:
+        return tx.audiences
+
+
+async def histories_of(node: Node, actor: Actor, hits: Iterable[Hit], as_of: datetime | None) -> dict[UUID, History]:
+    """Fold what has become of those reports that something follows."""
+    issuers = {hit.report: hit.issuer for hit in hits if hit.followed}
+    if not issuers:
+        return {}
+    async with node.store.read(actor) as tx:
+        return await records.histories(tx, issuers, as_of)
+
+
+def judge(hit: Hit, histories: dict[UUID, History], chain: Chain | None) -> Found:
+    """Give an indicator with what became of it."""
+    become = histories.get(hit.report, _UNTOUCHED)
+    state = "quarantined" if hit.quarantined else become.state_of(hit.chain, hit.address)
+    same = chain is None or hit.chain == chain.caip2 or ANY_EVM in {hit.chain, chain.caip2}
+    confidence = hit.report_confidence if hit.indicator_confidence is None else hit.indicator_confidence
+    sightings = tuple(
+        record
+        for record in become.sightings
+        if isinstance(record.body, Sighting) and (record.body.chain, record.body.address) == (hit.chain, hit.address)
+    )
+    return Found(hit, state, same, confidence, become.opinions, sightings)
+
+
+_UNTOUCHED = History()
+
+
+def claim_of(found: Found) -> Claim:
+    """Give an indicator as reputation sees it."""
+    hit = found.hit
+    return Claim(
+        issuer=hit.issuer,
+        issuer_name=hit.issuer_name or str(hit.issuer),
+        category=hit.category,
+        method=hit.method,
+        confidence=found.confidence,
+        issued_at=hit.issued_at,
+        valid_until=hit.valid_until,
+        state=found.state,
+        role=hit.role,
+        relation=hit.relation,
+        same_chain=found.same_chain,
+        disputed=any(
+            isinstance(item.body, Opinion) and item.body.opinion in vocabulary.DISAGREEING for item in found.opinions
+        ),
+    )
+
+
+def _order(hit: Hit) -> tuple[datetime, UUID, int]:
+    return hit.issued_at, hit.report, hit.ordinal

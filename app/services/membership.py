@@ -1,0 +1,330 @@
+"""Organizations, their keys and credentials, and sharing groups: who belongs here and by what they are known.
+
+The rule here: a change of keys reaches every log in which the organization stands, after all that the old keys signed;
+a revoked key or credential counts for nothing from the commit on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from app.domain import access, reading, record, signing, vocabulary
+from app.domain import audience as audiences
+from app.domain.actor import Actor, Scope
+from app.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from app.domain.marking import Pap, Tlp, read_tlp
+from app.services import admit, api_keys, audit, repeats, signers
+from app.services.node import Node
+from app.services.repeats import Repeat
+from app.storage import credentials, groups, logs, organizations, records
+from app.storage.credentials import Credential
+from app.storage.groups import Group
+from app.storage.organizations import Organization, SigningKey
+from app.storage.store import WriteTx
+
+MAX_CREDENTIALS = 1_000  # API keys of one organization, revoked ones included
+PARTNER_SCOPES = (Scope.QUERY, Scope.SUBMIT, Scope.GROUP, Scope.AUDIT)
+
+
+@dataclass(frozen=True, slots=True)
+class NewCredential:
+    """A new API key: what is kept, and the text that is shown once."""
+
+    credential: Credential
+    text: str
+
+
+async def add_organization(
+    node: Node,
+    actor: Actor,
+    name: str,
+    kind: str,
+    now: datetime,
+    *,
+    trusted: bool,
+    organization_id: UUID | None = None,
+    public_key: bytes | None = None,
+    repeat: Repeat | None = None,
+) -> Organization:
+    """Add an organization at home here; without a public key of its own the node makes and keeps one for it.
+
+    `trusted`: its reports need no review. The id is made unless it is given. Raises Conflict for a name that is taken; Invalid.
+    """
+    access.check_act(actor, "operate")
+    name = reading.text(name, "/name", record.MAX_NAME)
+    kind = reading.word(kind, vocabulary.ORGANIZATION_KINDS, "/kind")
+    if public_key is not None:
+        signing.check_public_key(public_key)
+
+    async def add() -> Organization:
+        async with node.store.write(actor) as tx:
+            known = await repeats.recall(tx, repeat)
+            if known is not None:
+                return await organizations.get(tx, known.subject)
+            made = Organization(organization_id or node.new_id(now), name, kind, node.identity.node_id, trusted, 1, now)
+            await organizations.add(tx, made)
+            await organizations.add_key(tx, _new_key(node, made.id, public_key, now))
+            await audit.note(tx, "add_organization", now, subject=str(made.id))
+            await repeats.remember(tx, repeat, made.id, now)
+        node.ring()
+        return made
+
+    return await repeats.once_more(add)
+
+
+def _new_key(node: Node, organization: UUID, public_key: bytes | None, now: datetime) -> SigningKey:
+    if public_key is not None:
+        return SigningKey(signing.key_id(public_key), organization, public_key, "organization", None, now, None)
+    seed = signing.new_seed(node.random(signing.KEY_BYTES))
+    made = signing.public_key(seed)
+    return SigningKey(signing.key_id(made), organization, made, "node", node.identity.seal(seed), now, None)
+
+
+async def trust_organization(node: Node, actor: Actor, organization_id: UUID, now: datetime) -> int:
+    """End the review of an organization: its waiting records go to their audiences; give how many."""
+    access.check_act(actor, "operate")
+    async with node.store.write(actor) as tx:
+        await organizations.hold(tx, organization_id, alone=True)
+        issuer = await organizations.get(tx, organization_id)
+        await organizations.set_trusted(tx, organization_id)
+        waiting = await records.waiting(tx, organization_id)
+        for record_id, leaf_hash, waits in waiting:
+            audience_id = await records.ensure_audience(tx, waits.audience, waits.tlp)
+            await records.publish(tx, record_id, audience_id)
+            await admit.introduce(node, tx, issuer, waits.audience, waits.tlp, audience_id, now)
+            await logs.owe(tx, record_id, audience_id, leaf_hash, now)
+        await audit.note(tx, "trust_organization", now, subject=str(organization_id), count=len(waiting))
+    node.ring()
+    return len(waiting)
+
+
+async def list_organizations(node: Node, actor: Actor, after: UUID | None, limit: int) -> list[Organization]:
+    """List the organizations known here, by id."""
+    access.check_act(actor, "read_organizations")
+    async with node.store.read(actor) as tx:
+        return await organizations.search(tx, after, limit)
+
+
+async def get_organization(node: Node, actor: Actor, organization_id: UUID) -> tuple[Organization, list[SigningKey]]:
+    """Give an organization and its public keys. Raises NotFound."""
+    access.check_act(actor, "read_organizations")
+    async with node.store.read(actor) as tx:
+        return await organizations.get(tx, organization_id), await organizations.keys(tx, organization_id)
+
+
+def _check_own(actor: Actor, organization_id: UUID) -> None:
+    """Check that the actor administers this organization: its own, or any as the node's operator."""
+    access.check_act(actor, "administer")
+    if organization_id != actor.organization and Scope.OPERATE not in actor.scopes:
+        raise Forbidden("Only an organization itself, or the node's operator, may administer it.")
+
+
+async def enrol_key(
+    node: Node, actor: Actor, organization_id: UUID, public_key: bytes | None, now: datetime
+) -> SigningKey:
+    """Enrol a signing key of an organization: its own public key, or None for one that the node makes and keeps."""
+    _check_own(actor, organization_id)
+    if public_key is not None:
+        signing.check_public_key(public_key)
+    async with node.store.write(actor) as tx:
+        await organizations.hold(tx, organization_id, alone=True)
+        issuer = await organizations.get(tx, organization_id)
+        if len(await organizations.keys(tx, organization_id)) >= record.MAX_KEYS:
+            raise Conflict(f"An organization has at most {record.MAX_KEYS} keys, revoked ones included.")
+        key = _new_key(node, organization_id, public_key, now)
+        await organizations.add_key(tx, key)
+        await _state_keys(node, tx, issuer, now)
+        await audit.note(tx, "enrol_key", now, subject=key.keyid)
+    node.ring()
+    return key
+
+
+async def revoke_key(node: Node, actor: Actor, organization_id: UUID, keyid: str, now: datetime) -> None:
+    """Revoke a signing key: what it signed before stays valid, nothing after. Raises NotFound."""
+    _check_own(actor, organization_id)
+    async with node.store.write(actor) as tx:
+        await organizations.hold(tx, organization_id, alone=True)
+        issuer = await organizations.get(tx, organization_id)
+        held = {key.keyid: key for key in await organizations.keys(tx, organization_id)}
+        if keyid not in held:
+            raise NotFound("The organization has no such key.")
+        if held[keyid].revoked_at is None:
+            await organizations.revoke_key(tx, keyid, now)
+            await _state_keys(node, tx, issuer, now)
+        await audit.note(tx, "revoke_key", now, subject=keyid)
+    node.ring()
+
+
+async def _state_keys(node: Node, tx: WriteTx, issuer: Organization, now: datetime) -> None:
+    """Owe the organization's new version to every log in which it stands."""
+    newer = replace(issuer, version=issuer.version + 1)
+    await organizations.set_version(tx, newer.id, newer.version)
+    for audience_id, document, red in await records.introduced_audiences(tx, newer.id):
+        tlp = Tlp.RED if red else read_tlp(Tlp.AMBER)
+        await admit.introduce(node, tx, newer, audiences.parse(document), tlp, audience_id, now)
+
+
+async def add_credential(
+    node: Node,
+    actor: Actor,
+    organization_id: UUID,
+    name: str,
+    scopes: Sequence[str],
+    now: datetime,
+    *,
+    networks: Sequence[str] = (),
+    expires_at: datetime | None = None,
+) -> NewCredential:
+    """Make an API key for an organization; its text is given once and never kept."""
+    _check_own(actor, organization_id)
+    api_keys.check_cidrs(networks, "/networks")
+    wanted = [Scope(reading.word(scope, [str(item) for item in Scope], "/scopes")) for scope in scopes]
+    if not wanted:
+        raise Invalid("A credential needs at least one scope.")
+    if expires_at is not None and expires_at <= now:
+        raise Invalid("expires_at lies in the past.")
+    key = api_keys.mint(node.random(api_keys.RANDOM_BYTES))
+    parsed = api_keys.ParsedKey(key.id, key.text.split("_")[2])
+    async with node.store.write(actor) as tx:
+        await organizations.get(tx, organization_id)
+        if len(await credentials.of_organization(tx, organization_id)) >= MAX_CREDENTIALS:
+            raise Conflict(f"An organization has at most {MAX_CREDENTIALS} credentials, revoked ones included.")
+        kept = Credential(
+            id=key.id,
+            organization_id=organization_id,
+            name=reading.text(name, "/name", record.MAX_NAME),
+            digest=api_keys.digest(parsed, node.identity.pepper),
+            scopes=sorted({str(scope) for scope in wanted}),
+            networks=list(networks),
+            created_at=now,
+            expires_at=expires_at,
+            revoked_at=None,
+            last_used_at=None,
+        )
+        await credentials.add(tx, kept)
+        await audit.note(tx, "add_credential", now, subject=key.id)
+    node.ring()
+    return NewCredential(kept, key.text)
+
+
+async def list_credentials(node: Node, actor: Actor, organization_id: UUID) -> list[Credential]:
+    """List the credentials of an organization, without their secrets."""
+    _check_own(actor, organization_id)
+    async with node.store.read(actor) as tx:
+        return await credentials.of_organization(tx, organization_id)
+
+
+async def revoke_credential(node: Node, actor: Actor, organization_id: UUID, credential_id: str, now: datetime) -> None:
+    """Revoke an API key, and every token that was exchanged for it. Raises NotFound."""
+    _check_own(actor, organization_id)
+    async with node.store.write(actor) as tx:
+        kept = await credentials.find(tx, credential_id)
+        if kept is None or kept.organization_id != organization_id:
+            raise NotFound("The organization has no such credential.")
+        await credentials.revoke(tx, credential_id, now)
+        await audit.note(tx, "revoke_credential", now, subject=credential_id)
+    node.ring()
+
+
+async def add_group(
+    node: Node,
+    actor: Actor,
+    name: str,
+    members: Sequence[UUID],
+    now: datetime,
+    *,
+    steward: UUID | None = None,
+    repeat: Repeat | None = None,
+) -> Group:
+    """Make a sharing group of these members; the steward leads it, and reads it only as a member."""
+    access.check_act(actor, "change_group")
+    steward = steward or actor.organization
+    if steward != actor.organization and Scope.OPERATE not in actor.scopes:
+        raise Forbidden("Only the node's operator may make a group for another steward.")
+
+    async def add() -> Group:
+        async with node.store.write(actor) as tx:
+            known = await repeats.recall(tx, repeat)
+            if known is not None:
+                return await groups.get_known(tx, known.subject)
+            made = Group(
+                node.new_id(now), reading.text(name, "/name", record.MAX_NAME), steward, 1, now, _members(members)
+            )
+            await _check_members(tx, made.members)
+            await groups.add(tx, made)
+            await _state_group(node, tx, made, now)
+            await audit.note(tx, "add_group", now, subject=str(made.id), count=len(made.members))
+            await repeats.remember(tx, repeat, made.id, now)
+        node.ring()
+        return made
+
+    return await repeats.once_more(add)
+
+
+def _members(ids: Sequence[UUID]) -> tuple[UUID, ...]:
+    members = tuple(sorted(set(ids)))
+    if not 1 <= len(members) <= record.MAX_MEMBERS:
+        raise Invalid(f"A group has 1 to {record.MAX_MEMBERS} members; an empty group is nobody.")
+    return members
+
+
+async def _check_members(tx: WriteTx, members: Sequence[UUID]) -> None:
+    if await organizations.count_missing(tx, members):
+        raise Invalid("members names an organization that is not known here.")
+
+
+async def change_members(
+    node: Node, actor: Actor, group_id: UUID, add: Sequence[UUID], remove: Sequence[UUID], now: datetime
+) -> Group:
+    """Let organizations join or leave a group: the steward any, a member itself out.
+
+    Who joins reads the group from its beginning; who leaves reads nothing of it from the commit on. Raises NotFound for
+    a hidden and an absent group alike, Forbidden, Invalid.
+    """
+    access.check_act(actor, "change_group")
+    async with node.store.write(actor) as tx:
+        group = await groups.get_known(tx, group_id, for_change=True)
+        leaves = not add and set(remove) == {actor.organization}
+        if group.steward != actor.organization and not leaves:
+            raise Forbidden("Only the group's steward may change its members; a member may leave.")
+        members = _members([*(set(group.members) - set(remove)), *add])
+        await _check_members(tx, members)
+        changed = replace(group, members=members, version=group.version + 1)
+        if members != group.members:
+            await groups.replace_members(tx, changed, now)
+            await _state_group(node, tx, changed, now)
+        await audit.note(tx, "change_group", now, subject=str(group_id), count=len(members))
+    node.ring()
+    return changed if members != group.members else group
+
+
+async def _state_group(node: Node, tx: WriteTx, group: Group, now: datetime) -> None:
+    """Owe the group's new version to the group's own log, signed for its steward.
+
+    A steward that keeps its own key has the node vouch for the membership that it asked for.
+    """
+    steward = await organizations.get(tx, group.steward)
+    await organizations.hold(tx, steward.id, alone=False)
+    body = record.Group(group.id, group.name, group.steward, group.members, group.version)
+    audience = audiences.group(group.id)
+    stated = admit.frame(node, "group", steward.id, audience, Tlp.AMBER, Pap.AMBER, body, now)
+    try:
+        envelope = await signers.sign(node, tx, steward, stated)
+    except Conflict:
+        envelope = stated.sign(node.identity.seed)
+    await admit.admit(node, tx, steward, stated, envelope, "node", now)
+
+
+async def list_groups(node: Node, actor: Actor, after: UUID | None, limit: int) -> list[Group]:
+    """List the groups that the actor's organization belongs to or leads."""
+    access.check_act(actor, "read_groups")
+    async with node.store.read(actor) as tx:
+        return await groups.search_known(tx, after, limit)
+
+
+async def get_group(node: Node, actor: Actor, group_id: UUID) -> Group:
+    """Give a group that the actor's organization belongs to or leads. Raises NotFound."""
+    access.check_act(actor, "read_groups")
+    async with node.store.read(actor) as tx:
+        return await groups.get_known(tx, group_id)

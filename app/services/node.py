@@ -1,0 +1,41 @@
+"""What every deed is done with: the store, the node's identity, its source of randomness, and the sequencer's bell.
+
+The rule here: made once, in `app/bootstrap.py` (or by a test), and passed on; nothing in the house is global.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.ids import uuid7
+from app.services.identity import Identity
+from app.storage.indicators import Indicators
+from app.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One running node; `operator` is the organization that runs it, `random` gives that many random bytes."""
+
+    store: Store
+    indicators: Indicators
+    identity: Identity
+    operator: UUID
+    name: str
+    random: Callable[[int], bytes]
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def new_id(self, now: datetime) -> UUID:
+        """Make a UUIDv7."""
+        return uuid7(now, self.random(10))
+
+    def ring(self) -> None:
+        """Wake the sequencer of this process: something is owed to a log or to the audit."""
+        self.bell.set()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.indicators.close()
+        await self.store.close()

@@ -1,0 +1,111 @@
+"""Screen: the same question for many addresses.
+
+The rule here: a bad row is a row, never a failed batch; each row comes back in its place with the caller's reference.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain import access, reputation
+from app.domain import address as addresses
+from app.domain.actor import Actor
+from app.domain.address import Address, Chain
+from app.domain.errors import InvalidAddress
+from app.domain.reputation import Reputation
+from app.services.audit import Questions
+from app.services.look_up import Found, claim_of, histories_of, judge, read, visible_audiences
+from app.services.node import Node
+from app.storage.indicators import Hit
+
+MAX_ROWS = 10_000  # addresses of one call: about 1 MB of JSON, and under a quarter of a second of work
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row to screen: the caller's reference, the text, and the chain's name if it is stated."""
+
+    ref: str | None
+    address: str
+    chain: str | None
+
+
+@dataclass(slots=True)
+class Screened:
+    """The answer for one row: how it was read (or why not), and what is known."""
+
+    row: Row
+    chain: Chain | None
+    address: Address | None
+    reputation: Reputation
+    found: Sequence[Found] = ()
+    error: InvalidAddress | None = None
+
+
+_INVALID = Reputation("invalid")
+
+
+async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[Row], now: datetime) -> list[Screened]:
+    """Tell what the actor may know about up to MAX_ROWS addresses, in the order of the rows.
+
+    Not checked here: the number of rows, which the surface bounds before it reads them.
+    """
+    access.check_act(actor, "screen")
+    read_rows = await asyncio.to_thread(_read_all, rows)
+    keys = {
+        address.key: None
+        for readings in read_rows
+        if not isinstance(readings, InvalidAddress)
+        for _, address in readings
+    }
+    hits = await node.indicators.search_visible(list(keys), await visible_audiences(node, actor), None)
+    histories = await histories_of(node, actor, hits, None)
+    by_key: dict[bytes, list[Hit]] = {}
+    for hit in hits:
+        by_key.setdefault(hit.key, []).append(hit)
+    unlisted = reputation.of((), now)
+    answers = []
+    for row, readings in zip(rows, read_rows, strict=True):
+        if isinstance(readings, InvalidAddress):
+            answers.append(Screened(row, None, None, _INVALID, error=readings))
+            continue
+        chain, address = readings[0]
+        answer = Screened(row, chain, address, unlisted)
+        for read_chain, read_address in readings:
+            listed = by_key.get(read_address.key)
+            if listed:
+                asked = read_chain if row.chain is not None else None
+                answer.found = [*answer.found, *(judge(hit, histories, asked) for hit in listed)]
+                answer.chain, answer.address = read_chain, read_address
+        if answer.found:
+            answer.reputation = reputation.of([claim_of(item) for item in answer.found], now)
+        answers.append(answer)
+    await questions.note(actor, "screen", now, subject=None, outcome="done", count=len(rows))
+    return answers
+
+
+def _read_all(rows: Sequence[Row]) -> list[tuple[tuple[Chain, Address], ...] | InvalidAddress]:
+    chains: dict[str, Chain | None] = {}
+    answers: list[tuple[tuple[Chain, Address], ...] | InvalidAddress] = []
+    for row in rows:
+        try:
+            if row.chain is None:
+                answers.append(read(row.address, None))
+                continue
+            if row.chain not in chains:
+                chains[row.chain] = addresses.find_chain(row.chain)
+            chain = chains[row.chain]
+            if chain is None:
+                answers.append(_unknown_chain())
+            else:
+                answers.append(((chain, addresses.parse(chain, row.address)),))
+        except InvalidAddress as error:
+            answers.append(error)
+    return answers
+
+
+def _unknown_chain() -> InvalidAddress:
+    return InvalidAddress(
+        "unknown_chain", "The chain is not known; give a CAIP-2 id such as eip155:1 or a slug such as bitcoin."
+    )

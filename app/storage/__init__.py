@@ -1,0 +1,1 @@
+"""What is kept: the only SQL in the house, on SQLite and PostgreSQL."""

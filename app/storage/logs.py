@@ -1,0 +1,248 @@
+"""Logs: what is owed to them, the entries in their order, tiles, checkpoints, and the hashes that proofs need.
+
+The rule here: entries, tiles and checkpoints are only ever inserted. A log is read whole or not at all: by the
+audience of its records.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, delete, func, select, text
+
+from app.domain.errors import NotFound
+from app.domain.merkle import EMPTY_ROOT, Frontier, Span, Tile
+from app.storage.columns import to_microseconds
+from app.storage.store import ReadTx, WriteTx
+from app.storage.tables import audiences, checkpoints, log_entries, log_pending, log_tiles, logs, records
+from app.storage.visibility import visible
+
+SEQUENCER_LOCK = 0x77617463  # the PostgreSQL advisory lock of the node's one sequencer ("watc")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A record that is owed to the log of its audience."""
+
+    id: int
+    record_id: UUID
+    audience_id: int
+    leaf_hash: bytes
+    owed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log: its id, the node it comes from, whose records it holds, and its epoch."""
+
+    id: str
+    origin: str
+    audience_id: int
+    audience_key: str
+    audience: Mapping[str, Any]
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest checkpoint of a log, and the right edge of its tree."""
+
+    size: int
+    root: bytes
+    frontier: Frontier
+    note: str | None
+    made_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: its index, leaf hash, and the signed record unless it was erased."""
+
+    index: int
+    leaf_hash: bytes
+    record_id: UUID
+    kind: str
+    payload: bytes | None
+    keyid: str
+    signature: bytes
+
+
+_LOG = select(
+    logs.c.id,
+    logs.c.origin,
+    logs.c.audience_id,
+    audiences.c.key.label("audience_key"),
+    audiences.c.document.label("audience"),
+    logs.c.epoch,
+).join(audiences, audiences.c.id == logs.c.audience_id)
+
+
+def _log(row: Iterable[Any]) -> Log:
+    return Log(*row)
+
+
+async def owe(tx: WriteTx, record_id: UUID, audience_id: int, leaf_hash: bytes, now: datetime) -> None:
+    """Note that a record must be appended to the log of its audience."""
+    await tx.execute(
+        log_pending.insert().values(record_id=record_id, audience_id=audience_id, leaf_hash=leaf_hash, owed_at=now)
+    )
+
+
+async def hold_sequencer(tx: WriteTx) -> bool:
+    """Become the one sequencer of this transaction; False when another process is it now."""
+    if tx.dialect != "postgresql":
+        return True
+    statement = text("SELECT pg_try_advisory_xact_lock(:key)")
+    return bool((await tx.execute(statement, {"key": SEQUENCER_LOCK})).scalar())
+
+
+async def pending(tx: ReadTx, limit: int) -> list[Pending]:
+    """List what is owed, oldest first."""
+    rows = await tx.execute(select(log_pending).order_by(log_pending.c.id).limit(limit))
+    return [Pending(*row) for row in rows]
+
+
+async def count_pending(tx: ReadTx) -> tuple[int, datetime | None]:
+    """Count what is owed to the logs, and tell since when."""
+    row = (await tx.execute(select(func.count(), func.min(log_pending.c.owed_at)))).one()
+    return int(row[0]), row[1]
+
+
+async def ensure(tx: WriteTx, log_id: str, origin: str, audience_id: int, epoch: int) -> None:
+    """Make the log when it is new."""
+    await tx.insert_new(logs, {"id": log_id, "origin": origin, "audience_id": audience_id, "epoch": epoch})
+
+
+async def find_own(tx: ReadTx, audience_id: int, origin: str) -> Log | None:
+    """Find the newest epoch of this node's log of an audience."""
+    query = _LOG.where(logs.c.audience_id == audience_id, logs.c.origin == origin).order_by(logs.c.epoch.desc())
+    row = (await tx.execute(query.limit(1))).first()
+    return None if row is None else _log(row)
+
+
+async def audience_key(tx: ReadTx, audience_id: int) -> str:
+    """Give the key of an audience."""
+    return str((await tx.execute(select(audiences.c.key).where(audiences.c.id == audience_id))).scalar_one())
+
+
+async def head(tx: ReadTx, log_id: str) -> Head:
+    """Give the newest head of a log; that of an empty one has no note."""
+    query = select(checkpoints).where(checkpoints.c.log_id == log_id).order_by(checkpoints.c.size.desc()).limit(1)
+    row = (await tx.execute(query)).first()
+    if row is None:
+        return Head(0, EMPTY_ROOT, Frontier(), None, None)
+    return Head(row.size, row.root, Frontier.parse(row.frontier), row.note, row.made_at)
+
+
+async def last_arrival(tx: ReadTx) -> int:
+    """Give the newest arrival number of this node, 0 before the first."""
+    return int((await tx.execute(select(func.max(log_entries.c.arrival)))).scalar() or 0)
+
+
+async def append(
+    tx: WriteTx, log_id: str, first: int, arrival: int, taken: Sequence[Pending], tiles: Sequence[Tile]
+) -> None:
+    """Append entries from index `first` and arrival number `arrival`, with the tiles that became full."""
+    postgresql = tx.dialect == "postgresql"
+    rows = [
+        (log_id, first + place, item.leaf_hash, item.record_id if postgresql else item.record_id.bytes, arrival + place)
+        for place, item in enumerate(taken)
+    ]
+    await tx.insert_many("log_entries", ("log_id", "index", "leaf_hash", "record_id", "arrival"), rows)
+    await tx.insert_many(
+        "log_tiles",
+        ("log_id", "level", "index", "hashes", "root"),
+        [(log_id, tile.level, tile.index, tile.hashes, tile.root) for tile in tiles],
+    )
+
+
+async def add_checkpoint(tx: WriteTx, log_id: str, frontier: Frontier, note: str, now: datetime) -> None:
+    """Publish a head."""
+    row = (log_id, frontier.size, frontier.root(), frontier.to_bytes(), note, to_microseconds(now))
+    await tx.insert_many("checkpoints", ("log_id", "size", "root", "frontier", "note", "made_at"), [row])
+
+
+async def settle(tx: WriteTx, taken: Sequence[Pending]) -> None:
+    """Strike out what has been appended."""
+    await tx.execute(delete(log_pending).where(log_pending.c.id.in_([item.id for item in taken])))
+
+
+async def fetch_spans(tx: ReadTx, log_id: str, size: int, spans: Sequence[Span]) -> dict[Span, bytes]:
+    """Fetch the hashes of spans in a tree of `size` entries: from full tiles, else from leaves and tiles below."""
+    found: dict[Span, bytes] = {}
+    for span in spans:
+        if span.is_in_full_tile(size):
+            query = select(log_tiles.c.hashes).where(
+                log_tiles.c.log_id == log_id, log_tiles.c.level == span.level, log_tiles.c.index == span.tile()
+            )
+            found[span] = span.cut(bytes((await tx.execute(query)).scalar_one()))
+            continue
+        rows = await tx.execute(_edge(log_id, span))
+        found[span] = b"".join(bytes(row[0]) for row in rows)
+    return found
+
+
+def _edge(log_id: str, span: Span) -> Select[Any]:
+    if span.level == 0:
+        return (
+            select(log_entries.c.leaf_hash)
+            .where(
+                log_entries.c.log_id == log_id,
+                log_entries.c.index >= span.start,
+                log_entries.c.index < span.stop,
+            )
+            .order_by(log_entries.c.index)
+        )
+    return (
+        select(log_tiles.c.root)
+        .where(
+            log_tiles.c.log_id == log_id,
+            log_tiles.c.level == span.level - 1,
+            log_tiles.c.index >= span.start,
+            log_tiles.c.index < span.stop,
+        )
+        .order_by(log_tiles.c.index)
+    )
+
+
+async def get_visible(tx: ReadTx, log_id: str) -> Log:
+    """Give a log that the actor may read. Raises NotFound for a hidden and an absent one alike."""
+    row = (await tx.execute(_LOG.where(logs.c.id == log_id, visible(logs.c.audience_id, tx.audiences)))).first()
+    if row is None:
+        raise NotFound("There is no such log, or it is not for you.")
+    return _log(row)
+
+
+async def search_visible(tx: ReadTx, after: str, limit: int) -> list[Log]:
+    """List the logs that the actor may read, by id."""
+    query = _LOG.where(visible(logs.c.audience_id, tx.audiences), logs.c.id > after).order_by(logs.c.id).limit(limit)
+    return [_log(row) for row in await tx.execute(query)]
+
+
+async def entries(tx: ReadTx, log: Log, start: int, limit: int) -> list[Entry]:
+    """Give the entries of a log, which the caller got by `get_visible`, from index `start`."""
+    query = (
+        select(
+            log_entries.c.index,
+            log_entries.c.leaf_hash,
+            log_entries.c.record_id,
+            records.c.kind,
+            records.c.payload,
+            records.c.keyid,
+            records.c.signature,
+        )
+        .join(records, records.c.id == log_entries.c.record_id)
+        .where(log_entries.c.log_id == log.id, log_entries.c.index >= start)
+        .order_by(log_entries.c.index)
+        .limit(limit)
+    )
+    return [Entry(*row) for row in await tx.execute(query)]
+
+
+async def checkpoint_of(tx: ReadTx, log: Log, size: int) -> str | None:
+    """Find the note of a published checkpoint of exactly this size."""
+    query = select(checkpoints.c.note).where(checkpoints.c.log_id == log.id, checkpoints.c.size == size)
+    found: str | None = (await tx.execute(query)).scalar()
+    return found

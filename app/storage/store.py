@@ -1,0 +1,173 @@
+"""The store: transactions on SQLite or PostgreSQL, each for one actor.
+
+The rule here: there is no transaction without an actor, and the commit is the end of the `with`, before anybody is
+answered. Reading and writing are different types; a storage function asks for the one it needs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import CursorResult, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.domain.actor import Actor
+from app.domain.errors import Conflict, Unavailable
+from app.storage.visibility import Audiences
+
+BUSY_TIMEOUT_MS = 10_000  # milliseconds that SQLite waits for another process's write
+POOL_SIZE = 10  # connections; on SQLite each is a thread
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # acknowledged means durable, also when the power fails
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA cache_size=-65536",  # 64 MiB
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+class DuplicateRow(Conflict):
+    """What was to be added is there already."""
+
+    code = "duplicate"
+
+
+@dataclass(slots=True)
+class ReadTx:
+    """A transaction that reads, for one actor; `audiences` are the ids of all that the actor may read."""
+
+    connection: AsyncConnection
+    actor: Actor
+    audiences: tuple[int, ...]
+    dialect: str
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
+        """Run one statement."""
+        result: CursorResult[*tuple[Any, ...]] = await self.connection.execute(statement, parameters)
+        return result
+
+
+@dataclass(slots=True)
+class WriteTx(ReadTx):
+    """A transaction that reads and writes, for one actor."""
+
+    audiences_changed: bool = field(default=False)
+
+    async def insert_new(self, table: Table, values: dict[str, Any]) -> bool:
+        """Write one row unless its key is taken; tell whether it was written."""
+        insert = postgresql.insert if self.dialect == "postgresql" else sqlite.insert
+        result = await self.execute(insert(table).values(**values).on_conflict_do_nothing())
+        return bool(result.rowcount)
+
+    async def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write many rows of driver values in one go: COPY on PostgreSQL, executemany on SQLite."""
+        if not rows:
+            return
+        if self.dialect == "postgresql":
+            await self.connection.execute(text("SELECT 1"))  # COPY goes past SQLAlchemy: its transaction must be open
+            raw = await self.connection.get_raw_connection()
+            driver: Any = raw.driver_connection
+            await driver.copy_records_to_table(table, columns=list(columns), records=rows)
+            return
+        names = ", ".join(f'"{name}"' for name in columns)
+        marks = ", ".join("?" * len(columns))
+        # The names are this package's own constants, never input.
+        await self.connection.exec_driver_sql(
+            f'INSERT INTO "{table}" ({names}) VALUES ({marks})',  # noqa: S608
+            list(rows),
+        )
+
+
+class Store:
+    """The database of one node."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        """Wrap an engine made by `open_store`."""
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self.audiences = Audiences()
+        self._writer = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self, actor: Actor) -> AsyncIterator[ReadTx]:
+        """Open a reading transaction: one consistent snapshot for all its statements."""
+        async with self._translate(), self.engine.connect() as connection:
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            await connection.execution_options(
+                **(options if self.dialect == "postgresql" else {"watchfire_read": True})
+            )
+            yield ReadTx(connection, actor, await self.audiences.of(connection, actor), self.dialect)
+
+    @asynccontextmanager
+    async def write(self, actor: Actor) -> AsyncIterator[WriteTx]:
+        """Open a writing transaction; it is committed, durably, when the block ends without an exception."""
+        async with self._translate(), self._one_writer(), self.engine.begin() as connection:
+            tx = WriteTx(connection, actor, await self.audiences.of(connection, actor), self.dialect)
+            yield tx
+        if tx.audiences_changed:
+            self.audiences.forget()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def _one_writer(self) -> AsyncIterator[None]:
+        if self.dialect == "postgresql":
+            yield
+            return
+        async with self._writer:
+            yield
+
+    @asynccontextmanager
+    async def _translate(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except IntegrityError as error:
+            raise DuplicateRow("The same thing was added at the same moment; ask for it again.") from error
+        except OperationalError as error:
+            raise Unavailable("The database cannot do this now (busy, full or away); try again.") from error
+        except (DBAPIError, OSError) as error:
+            if isinstance(error, DBAPIError) and not _is_passing(error):
+                raise
+            raise Unavailable("The database cannot be reached now; try again.") from error
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    # PostgreSQL error classes: connection, resources, operator intervention, serialization (appendix A).
+    return error.connection_invalidated or state[:2] in {"08", "53", "57", "40"}
+
+
+def open_store(url: str) -> Store:
+    """Open the store of a database URL: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://...`.
+
+    Does not create or migrate anything.
+    """
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = create_async_engine(url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=30)
+        _prepare_sqlite(engine)
+        return Store(engine)
+    engine = create_async_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, pool_timeout=30, pool_pre_ping=False)
+    return Store(engine)
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself: see _begin
+        cursor = connection.cursor()
+        for pragma in _SQLITE_PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("watchfire_read")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
