@@ -18,29 +18,31 @@ import click
 
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
-COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType({
-    # For partners.
-    "login": ("app.cli.login:login", "Keep a node's address and an API key in a profile."),
-    "check": ("app.cli.check:check", "Ask what is known about one address."),
-    "screen": ("app.cli.screen:screen", "Ask about every address of a file, of any size."),
-    "submit": ("app.cli.submit:submit", "Submit one report."),
-    "import": ("app.cli.importing:import_file", "Submit a file of addresses: CSV, NDJSON, TagPack."),
-    "report": ("app.cli.reports:report", "Show one report with its provenance and history."),
-    "reports": ("app.cli.reports:reports", "List the reports that you may read."),
-    "revoke": ("app.cli.reports:revoke", "Take back a report, or some of its addresses."),
-    # For operators.
-    "init": ("app.cli.node:init", "Prepare a node: keys, database, first organization."),
-    "serve": ("app.cli.node:serve", "Run the node."),
-    "node": ("app.cli.node:node", "Show the node's id, fingerprint and address."),
-    "migrate": ("app.cli.node:migrate", "Bring the database to this version."),
-    "doctor": ("app.cli.node:doctor", "Check that the node is well."),
-    "openapi": ("app.cli.node:openapi", "Write the API's document."),
-    "log": ("app.cli.node:log", "Verify the node's logs."),
-    "organization": ("app.cli.organizations:organization", "Add and list organizations."),
-    "credential": ("app.cli.organizations:credential", "Add and revoke API keys."),
-    "key": ("app.cli.organizations:key", "Enrol and revoke signing keys."),
-    "group": ("app.cli.organizations:group", "Add sharing groups and their members."),
-})
+COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        # For partners.
+        "login": ("app.cli.login:login", "Keep a node's address and an API key in a profile."),
+        "check": ("app.cli.check:check", "Ask what is known about one address."),
+        "screen": ("app.cli.screen:screen", "Ask about every address of a file, of any size."),
+        "submit": ("app.cli.submit:submit", "Submit one report."),
+        "import": ("app.cli.importing:import_file", "Submit a file of addresses: CSV, NDJSON, TagPack."),
+        "report": ("app.cli.reports:report", "Show one report with its provenance and history."),
+        "reports": ("app.cli.reports:reports", "List the reports that you may read."),
+        "revoke": ("app.cli.reports:revoke", "Take back a report, or some of its addresses."),
+        # For operators.
+        "init": ("app.cli.node:init", "Prepare a node: keys, database, first organization."),
+        "serve": ("app.cli.node:serve", "Run the node."),
+        "node": ("app.cli.node:node", "Show the node's id, fingerprint and address."),
+        "migrate": ("app.cli.node:migrate", "Bring the database to this version."),
+        "doctor": ("app.cli.node:doctor", "Check that the node is well."),
+        "openapi": ("app.cli.node:openapi", "Write the API's document."),
+        "log": ("app.cli.node:log", "Verify the node's logs."),
+        "organization": ("app.cli.organizations:organization", "Add and list organizations."),
+        "credential": ("app.cli.organizations:credential", "Add and revoke API keys."),
+        "key": ("app.cli.organizations:key", "Enrol and revoke signing keys."),
+        "group": ("app.cli.organizations:group", "Add sharing groups and their members."),
+    }
+)
 _PARTNER: Final = ("login", "check", "screen", "submit", "import", "report", "reports", "revoke")
 
 

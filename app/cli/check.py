@@ -37,7 +37,7 @@ _COLUMNS = (
 @form_options
 @connection_options
 @click.pass_context
-def check(  # noqa: PLR0913 - one parameter for each option
+def check(
     ctx: click.Context,
     address: str,
     chain: str | None,

@@ -4,7 +4,7 @@ The rule here: an option's text becomes the field's value here and nowhere else;
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -94,15 +94,11 @@ NEEDED = ("category", "method", "confidence", "tlp", "audience")
 
 
 def stated(options: dict[str, Any]) -> dict[str, Any]:
-    """Take the report's fields out of a command's options: those that were given, with the PAP that goes with TLP.
+    """Take the report's fields out of a command's options: those that were given.
 
     Raises ContradictoryMarking and AboveCeiling, so that nothing is read or sent in vain.
     """
-    from app.client.signer import default_pap  # noqa: PLC0415 - the client only when a command runs
-
     fields = {name: value for name in CLAIMS if (value := options.pop(name, None)) is not None}
-    if "tlp" in fields:
-        fields.setdefault("pap", default_pap(fields["tlp"]))
     if "tlp" in fields and "audience" in fields:
         marking.check(marking.Tlp(fields["tlp"]), fields["audience"]["kind"])
     if "method" in fields and "confidence" in fields:
@@ -110,8 +106,20 @@ def stated(options: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def check_needed(fields: dict[str, Any]) -> None:
+def missing(fields: Mapping[str, Any]) -> list[str]:
+    """Name what every report needs and this one does not state."""
+    return [name for name in NEEDED if fields.get(name) is None]
+
+
+def complete(fields: dict[str, Any]) -> dict[str, Any]:
+    """Add the PAP that goes with the TLP, where none is stated."""
+    if fields.get("tlp") and not fields.get("pap"):
+        fields["pap"] = f"PAP:{str(fields['tlp']).removeprefix('TLP:').removesuffix('+STRICT')}"
+    return fields
+
+
+def check_needed(fields: Mapping[str, Any]) -> None:
     """Check that a report has what every report needs. Raises click.UsageError, which names the options."""
-    missing = [f"--{name}" for name in NEEDED if fields.get(name) is None]
-    if missing:
-        raise click.UsageError(f"{', '.join(missing)}: needed, where the document does not state it.")
+    names = [f"--{name}" for name in missing(fields)]
+    if names:
+        raise click.UsageError(f"Give {', '.join(names)}: the document does not state it.")

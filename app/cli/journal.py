@@ -44,7 +44,13 @@ class Journal:
     def _read(self, path: Path) -> None:
         content = path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
-        lines = [json.loads(line) for line in whole.splitlines()]
+        try:
+            lines = [json.loads(line) for line in whole.splitlines()]
+            begun = bool(lines) and lines[0].get("import") is not None
+        except (ValueError, AttributeError):
+            begun = False
+        if whole and not begun:
+            raise Conflict(f"{path} is not the journal of an import; move it away.")
         if lines and lines[0].get("import") != self._name and len(lines) > 1:
             raise Conflict(
                 f"{path} is the journal of another import of this file, which did not end. Run that one again with its "
@@ -83,9 +89,7 @@ class Journal:
     def acknowledge(self, done: Acknowledged) -> None:
         """Keep what became of a batch."""
         self.done[done.batch] = done
-        self._write(
-            {"batch": done.batch, "report": done.report, "accepted": done.accepted, "refused": done.refused}
-        )
+        self._write({"batch": done.batch, "report": done.report, "accepted": done.accepted, "refused": done.refused})
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._handle is not None:

@@ -33,7 +33,9 @@ def login(url: str, key: str | None, key_file: Path | None, name: str, as_json: 
 
 
 def _secret(key: str | None, key_file: Path | None) -> str:
-    text = key_file.read_text(encoding="utf-8") if key_file else key or click.prompt("API key", hide_input=True, err=True)
+    text = (
+        key_file.read_text(encoding="utf-8") if key_file else key or click.prompt("API key", hide_input=True, err=True)
+    )
     secret = str(text).strip()
     if not secret or not secret.isascii() or not secret.isprintable():
         error = click.UsageError("The API key is empty or holds characters that no key has.")

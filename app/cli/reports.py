@@ -46,8 +46,10 @@ def _show(answer: Mapping[str, Any]) -> None:
         click.echo(f"{'evidence':>12}  {plain(entry.get('kind'))}: {plain(entry.get('reference'))}")
     indicators = merged.get("indicators")
     if isinstance(indicators, list):
-        rows = ([row.get(column) or (row.get("chain") if column == "chain_slug" else None) for column in _INDICATOR]
-                for row in indicators)
+        rows = (
+            [row.get(column) or (row.get("chain") if column == "chain_slug" else None) for column in _INDICATOR]
+            for row in indicators
+        )
         print_table(("chain", *_INDICATOR[1:]), rows)
 
 
@@ -73,10 +75,12 @@ def reports(form: str | None, as_json: bool, limit: int | None, **options: str |
 @click.argument("report_id")
 @click.option("--reason", required=True, type=click.Choice(REVOCATION_REASONS), help="Why.")
 @click.option("--address", "addresses", multiple=True, metavar="CHAIN:ADDRESS", help="Only this address; repeatable.")
-@click.option("--sign-with", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Sign here, with this key.")
+@click.option(
+    "--sign-with", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Sign here, with this key."
+)
 @form_options
 @connection_options
-def revoke(  # noqa: PLR0913 - one parameter for each option
+def revoke(
     report_id: str,
     reason: str,
     addresses: tuple[str, ...],
@@ -94,7 +98,9 @@ def revoke(  # noqa: PLR0913 - one parameter for each option
             answer = client.follow("revocation", report_id, fields)
         else:
             signer = load_signer(client, sign_with)
-            answer = client.follow("revocation", report_id, signer.follow("revocation", client.report(report_id), fields))
+            answer = client.follow(
+                "revocation", report_id, signer.follow("revocation", client.report(report_id), fields)
+            )
     if choose_form(form, as_json=as_json) == "table":
         click.echo(plain(f"Revoked: {report_id}, by record {answer.get('id')}."))
     else:

@@ -72,6 +72,8 @@ def read_rows(stream: BinaryIO, form: str, chain: str, fields: dict[str, Any] | 
     if form == "tagpack":
         from app.formats.tagpack import TagPack, Wish  # noqa: PLC0415 - YAML only when there is some
 
-        wished = {name: (fields or {}).get(name) for name in ("category", "subcategory", "method", "confidence")}
+        wished = {
+            name: (fields or {}).get(name) for name in ("category", "subcategory", "method", "confidence", "summary")
+        }
         return TagPack(stream, Wish(**wished, chain=slug))
     return Lines(stream, slug) if form == "ndjson" else Table(stream, slug)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from app.cli.claims import check_needed, claim_options, stated
+from app.cli.claims import check_needed, claim_options, complete, stated
 from app.cli.connection import connect, connection_options, load_signer
 from app.cli.failures import Exit
 from app.cli.output import choose_form, form_options, plain, print_document, say
@@ -26,13 +26,15 @@ MAX_BYTES = 2 * 1024 * 1024  # bytes of one report: what a node reads
 @click.option("--relation", help="How the addresses belong to it.")
 @click.option("--evidence", multiple=True, metavar="KIND=REFERENCE", help="Where the evidence is; repeatable.")
 @click.option("--partial", is_flag=True, help="Accept the good addresses even if others are refused.")
-@click.option("--sign-with", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Sign here, with this key.")
+@click.option(
+    "--sign-with", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Sign here, with this key."
+)
 @click.option("--idempotency-key", help="Name of this submission [the hash of its content].")
 @claim_options
 @form_options
 @connection_options
 @click.pass_context
-def submit(  # noqa: PLR0913 - one parameter for each option
+def submit(
     ctx: click.Context,
     document: str | None,
     partial: bool,
@@ -46,7 +48,7 @@ def submit(  # noqa: PLR0913 - one parameter for each option
     fields = {**_document(document), **stated(options)}
     fields |= _lists(fields, options)
     if "envelope" not in fields:
-        check_needed(fields)
+        check_needed(complete(fields))
     with connect(options["url"], options["key"], options["profile_name"]).client() as client:
         if sign_with is None:
             answer = client.submit(fields, partial=partial, idempotency_key=idempotency_key or _name(fields, partial))
@@ -69,7 +71,9 @@ def _document(name: str | None) -> dict[str, Any]:
         return {}
     content = sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else Path(name).read_bytes()
     if len(content) > MAX_BYTES:
-        raise click.UsageError(f"The document has more than {MAX_BYTES} bytes; use `watchfire import` for many addresses.")
+        raise click.UsageError(
+            f"The document has more than {MAX_BYTES} bytes; use `watchfire import` for many addresses."
+        )
     try:
         document = load(content)
     except ValueError as error:

@@ -87,6 +87,7 @@ class Wish:
     subcategory: str | None = None
     method: str | None = None
     confidence: int | None = None
+    summary: str | None = None
     chain: str = ""
 
 
@@ -152,7 +153,7 @@ class TagPack:
             claims["method"] = method
         if wish.confidence is None:
             claims["confidence"] = min(level, METHOD_CEILINGS.get(wish.method or method, level))
-        if self.summary:
+        if self.summary and wish.summary is None:
             claims["summary"] = self.summary
         return tuple(sorted(claims.items()))
 

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from app.storage.store import Store
 from app.storage.tables import metadata
@@ -62,3 +62,15 @@ async def drift(store: Store) -> list[Any]:
 
     async with store.engine.connect() as connection:
         return await connection.run_sync(compare)
+
+
+async def has_too_much_power(store: Store) -> bool:
+    """Tell whether the store is open as a PostgreSQL superuser, or as the owner of the tables."""
+    if store.dialect != "postgresql":
+        return False
+    query = text(
+        "SELECT r.rolsuper OR EXISTS (SELECT 1 FROM pg_tables t WHERE t.tablename = 'log_entries' "
+        "AND t.tableowner = current_user) FROM pg_roles r WHERE r.rolname = current_user"
+    )
+    async with store.engine.connect() as connection:
+        return bool((await connection.execute(query)).scalar())

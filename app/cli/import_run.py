@@ -1,0 +1,213 @@
+"""An import as it runs: rows gathered into reports, several in flight, each acknowledged before it counts.
+
+The rule here: read = accepted + refused, whatever happens; a batch is counted only after the journal has it; a batch
+sent again is the same request under the same key.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import click
+import msgspec
+
+from app.cli.claims import check_needed, complete, missing
+from app.cli.journal import Acknowledged, Journal
+from app.client import Client, LocalSigner, Mark, ProblemError, new_mark
+from app.domain.errors import Invalid, InvalidRecord, Refused
+from app.domain.report import REPORT_FIELDS, read_report
+from app.formats.batches import Batch, gather
+from app.formats.rows import RefusedRow, Row
+
+IN_FLIGHT = 3  # requests at once: the node works on one while the next is read and written
+_ROW_STATUSES = frozenset({400, 422})
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an import has come to."""
+
+    read: int = 0
+    accepted: int = 0
+    reports: int = 0
+    refusals: list[RefusedRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is sent and how.
+
+    `fields` are the report's, `name` the import's (of file, node and options), `by_source` whether each source has
+    reports of its own. Without a `client` nothing is sent: rows are read and judged here. With a `signer` records
+    are signed here.
+    """
+
+    fields: Mapping[str, Any]
+    name: str
+    by_source: bool
+    client: Client | None = None
+    signer: LocalSigner | None = None
+
+    def key(self, batch: int) -> str:
+        """Give the idempotency key of a batch."""
+        return f"import-{hashlib.sha256(f'{self.name}:{batch}'.encode()).hexdigest()}"
+
+
+class Run:
+    """One run of an import; a run after a killed one goes on with what the journal has not."""
+
+    def __init__(self, plan: Plan, journal: Journal, progress: Callable[[int], None]) -> None:
+        """Take what is needed; nothing is read or sent."""
+        self._plan = plan
+        self._journal = journal
+        self._progress = progress
+        self.outcome = Outcome()
+
+    def run(self, rows: Iterable[Row | RefusedRow]) -> Outcome:
+        """Import the rows. Raises what the node answers where it is not about rows; the journal keeps what was done."""
+        batches = gather(
+            self._good(rows), by_source=self._plan.by_source, confidence="confidence" not in self._plan.fields
+        )
+        waiting: deque[tuple[Batch, Future[Acknowledged]]] = deque()
+        pool = ThreadPoolExecutor(IN_FLIGHT)
+        try:
+            for batch in batches:
+                done = self._journal.done.get(batch.number) or self._judge_here(batch)
+                if done is not None:
+                    self._count(batch, done)
+                    continue
+                waiting.append((batch, pool.submit(self._send, batch, *self._prepare(batch))))
+                if len(waiting) >= IN_FLIGHT:
+                    self._settle(*waiting.popleft())
+            while waiting:
+                self._settle(*waiting.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+        assert self.outcome.read == self.outcome.accepted + len(self.outcome.refusals)
+        return self.outcome
+
+    def _good(self, rows: Iterable[Row | RefusedRow]) -> Iterator[Row]:
+        for row in rows:
+            self.outcome.read += 1
+            if isinstance(row, Row):
+                yield row
+            else:
+                self.outcome.refusals.append(row)
+
+    def _judge_here(self, batch: Batch) -> Acknowledged | None:
+        """Refuse a batch that lacks what every report needs; without a node, judge every batch."""
+        fields = {**self._plan.fields, **dict(batch.claims)}
+        lacking = missing(fields)
+        if lacking and not batch.claims and not self.outcome.accepted:
+            check_needed(fields)
+        if lacking:
+            refusal = Refused("missing_field", f"The row's report lacks: {', '.join(lacking)}.")
+            return Acknowledged(batch.number, None, 0, _all_refused(batch, refusal))
+        if self._plan.client is not None:
+            return None
+        document = batch.to_document(self._plan.fields)
+        try:
+            _, refused = read_report({name: document[name] for name in REPORT_FIELDS if name in document}, partial=True)
+        except InvalidRecord as error:
+            return Acknowledged(batch.number, None, 0, _refused_rows(batch, error.errors, error))
+        rows = _refused_rows(batch, refused)
+        return Acknowledged(batch.number, None, len(batch.rows) - len(rows), rows)
+
+    def _prepare(self, batch: Batch) -> tuple[bytes, list[list[Any]]]:
+        """Write the body of a batch's request, and the rows that were left out in signing it."""
+        document = complete(batch.to_document(self._plan.fields))
+        if self._plan.signer is None:
+            return msgspec.json.encode(document), []
+        try:
+            signed = self._plan.signer.report(document, partial=True, mark=self._mark(batch.number))
+        except Invalid as error:
+            return b"", _refused_rows(batch, error.errors, error)
+        return msgspec.json.encode(signed.to_document()), _refused_rows(batch, signed.refused)
+
+    def _mark(self, batch: int) -> Mark:
+        """Give the mark of a batch's record: the one of the killed run, so that it is the same record again."""
+        kept = self._journal.marks.get(batch)
+        if kept is not None:
+            return Mark(UUID(kept["id"]), datetime.fromisoformat(kept["issued_at"]), bytes.fromhex(kept["nonce"]))
+        mark = new_mark()
+        self._journal.mark(
+            batch, {"id": str(mark.id), "issued_at": mark.issued_at.isoformat(), "nonce": mark.nonce.hex()}
+        )
+        return mark
+
+    def _send(self, batch: Batch, body: bytes, left_out: list[list[Any]]) -> Acknowledged:
+        """Send one batch, on a thread of its own."""
+        assert self._plan.client is not None
+        if not body:
+            return Acknowledged(batch.number, None, 0, left_out)
+        signed = self._plan.signer is not None
+        try:
+            answer = self._plan.client.submit(body, partial=not signed, idempotency_key=self._plan.key(batch.number))
+        except ProblemError as error:
+            if error.status not in _ROW_STATUSES or not (batch.claims or _is_about_rows(error)):
+                raise
+            refused = [_read_refusal(row) for row in error.errors]
+            return Acknowledged(batch.number, None, 0, _refused_rows(batch, refused, error))
+        rows = left_out or _refused_rows(batch, [_read_refusal(row) for row in answer.get("refused") or []])
+        return Acknowledged(batch.number, str(answer.get("id")), len(batch.rows) - len(rows), rows)
+
+    def _settle(self, batch: Batch, answer: Future[Acknowledged]) -> None:
+        done = answer.result()
+        self._journal.acknowledge(done)
+        self._count(batch, done)
+
+    def _count(self, batch: Batch, done: Acknowledged) -> None:
+        self.outcome.accepted += done.accepted
+        self.outcome.reports += done.report is not None
+        self.outcome.refusals += [RefusedRow(*self._of_row(row)) for row in done.refused]
+        self._progress(self.outcome.accepted + len(self.outcome.refusals))
+        if done.accepted + len(done.refused) != len(batch.rows):
+            raise click.ClickException(
+                f"The journal does not fit the file (report {batch.number}); start again with --restart."
+            )
+
+    @staticmethod
+    def _of_row(row: list[Any]) -> tuple[int, str, str, str, str, str]:
+        number, ref, address, chain, code, detail = row
+        return int(number), code, detail, ref, address, chain
+
+
+def _read_refusal(row: Mapping[str, Any]) -> Refused:
+    ref = row.get("ref")
+    return Refused(
+        str(row.get("code") or "refused"),
+        str(row.get("detail") or ""),
+        str(row.get("pointer") or ""),
+        None if ref is None else str(ref),
+    )
+
+
+def _is_about_rows(error: ProblemError) -> bool:
+    return any(place.get("ref") is not None for place in error.errors)
+
+
+def _refused_rows(
+    batch: Batch, refused: Iterable[Refused], whole: ProblemError | Invalid | None = None
+) -> list[list[Any]]:
+    """Give the refused rows of a batch as the journal keeps them, each once.
+
+    With `whole`, why all of it was refused, rows that are not named are refused for that.
+    """
+    named: dict[str, Refused] = {}
+    for row in refused:
+        if row.ref is not None:
+            named.setdefault(row.ref, row)
+    other = None if whole is None else Refused(whole.code, whole.detail)
+    found = ((row, named.get(str(row.number)) or other) for row in batch.rows) if named or other else ()
+    return [
+        [row.number, row.ref, row.address, row.chain, why.code, why.detail] for row, why in found if why is not None
+    ]
+
+
+def _all_refused(batch: Batch, why: Refused) -> list[list[Any]]:
+    return [[row.number, row.ref, row.address, row.chain, why.code, why.detail] for row in batch.rows]

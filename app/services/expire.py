@@ -1,0 +1,19 @@
+"""Expire: forget remembered answers and used assertions that are past their time.
+
+The rule here: only what no promise speaks of is forgotten; records, logs and audit never are.
+"""
+
+from datetime import datetime, timedelta
+
+from app.domain.actor import system
+from app.services.node import Node
+from app.storage import credentials, idempotency
+
+IDEMPOTENCY_KEPT = timedelta(hours=48)  # twice the 24 hours that a client may take to repeat a request
+
+
+async def expire(node: Node, now: datetime) -> None:
+    """Forget what is past its time."""
+    async with node.store.write(system(node.operator)) as tx:
+        await idempotency.expire(tx, now - IDEMPOTENCY_KEPT)
+        await credentials.expire_assertions(tx, now)

@@ -1,0 +1,1 @@
+"""The clock's loops: each a bounded `run_once`, stepped by tests and looped by `serve`."""

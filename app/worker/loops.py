@@ -1,0 +1,69 @@
+"""The loops of a serving node: sequence, write the notes of questions, expire.
+
+The rule here: a loop holds no state of its own. Whatever it does, it finds in rows (or in the notes that wait), so it
+may be stopped anywhere and started again; an error is logged and the loop goes on, slower.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+
+import structlog
+
+from app.domain.errors import Unavailable
+from app.services import sequence
+from app.services.audit import AUDIT_DELAY, Questions
+from app.services.expire import expire
+from app.services.node import Node
+
+SEQUENCE_IDLE = 0.25  # seconds between looks when nobody rings: what another process (the command line) has submitted
+EXPIRE_EVERY = 600.0  # seconds
+PAUSE_AFTER_ERROR = 1.0  # seconds
+
+log = structlog.get_logger()
+
+
+async def sequence_loop(node: Node, clock: Callable[[], datetime]) -> None:
+    """Sequence what is owed, as soon as somebody rings."""
+    while True:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(node.bell.wait(), SEQUENCE_IDLE)
+        node.bell.clear()
+        await _steadily("sequence", lambda: _drain(node, clock))
+
+
+async def _drain(node: Node, clock: Callable[[], datetime]) -> None:
+    while await sequence.run_once(node, clock()):
+        await asyncio.sleep(0)
+
+
+async def questions_loop(node: Node, questions: Questions) -> None:
+    """Write the notes of questions."""
+    while True:
+        await asyncio.sleep(AUDIT_DELAY)
+        await _steadily("audit", lambda: questions.write(node))
+
+
+async def expire_loop(node: Node, clock: Callable[[], datetime]) -> None:
+    """Forget what is past its time."""
+    while True:
+        await _steadily("expire", lambda: expire(node, clock()))
+        await asyncio.sleep(EXPIRE_EVERY)
+
+
+async def _steadily(loop: str, step: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await step()
+    except Unavailable:
+        await log.awarning("loop waits for the database", loop=loop)
+        await asyncio.sleep(PAUSE_AFTER_ERROR)
+    except Exception:
+        await log.aexception("loop failed", loop=loop)
+        await asyncio.sleep(PAUSE_AFTER_ERROR)
+
+
+async def finish(node: Node, questions: Questions, clock: Callable[[], datetime]) -> None:
+    """Write and sequence what still waits when the node stops."""
+    await questions.write(node)
+    await _drain(node, clock)
