@@ -49,11 +49,11 @@ _PARTNER: Final = ("login", "check", "screen", "submit", "import", "report", "re
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called, and listed without being imported."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click asks so
         """Return the names, in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         """Import a command; None where there is none of this name."""
         place = COMMANDS.get(cmd_name)
         if place is None:
@@ -62,7 +62,7 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), name)
         return command if isinstance(command, click.Command) else None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """Write the list of commands from the table."""
         for title, names in (
             ("For partners", _PARTNER),

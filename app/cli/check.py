@@ -39,6 +39,8 @@ _COLUMNS = (
 @click.pass_context
 def check(
     ctx: click.Context,
+    /,
+    *,
     address: str,
     chain: str | None,
     as_of: str | None,
@@ -73,6 +75,8 @@ def show(answer: dict[str, Any]) -> None:
     for reading in answer.get("readings") or []:
         name = reading.get("chain_slug") or reading.get("chain")
         click.echo(plain(f"  {name}: {reading.get('canonical')} (checksum {reading.get('checksum')})"))
+    if error := answer.get("error"):
+        click.echo(plain(f"  {error.get('detail')}"))
     for line in answer.get("because") or []:
         click.echo(plain(f"  - {line}"))
     if indicators := answer.get("indicators"):

@@ -149,7 +149,7 @@ class Run:
         try:
             answer = self._plan.client.submit(body, partial=not signed, idempotency_key=self._plan.key(batch.number))
         except ProblemError as error:
-            if error.status not in _ROW_STATUSES or not (batch.claims or _is_about_rows(error)):
+            if not (_is_about_rows(error) or (batch.claims and _is_about_fields(error))):
                 raise
             refused = [_read_refusal(row) for row in error.errors]
             return Acknowledged(batch.number, None, 0, _refused_rows(batch, refused, error))
@@ -183,12 +183,17 @@ def _read_refusal(row: Mapping[str, Any]) -> Refused:
         str(row.get("code") or "refused"),
         str(row.get("detail") or ""),
         str(row.get("pointer") or ""),
-        None if ref is None else str(ref),
+        str(ref) if ref else None,
     )
 
 
 def _is_about_rows(error: ProblemError) -> bool:
-    return any(place.get("ref") is not None for place in error.errors)
+    return error.status in _ROW_STATUSES and any(place.get("ref") for place in error.errors)
+
+
+def _is_about_fields(error: ProblemError) -> bool:
+    """Tell whether the report was refused for what its rows state of it, so that other reports may be accepted."""
+    return error.status in _ROW_STATUSES and error.code != "idempotency_mismatch"
 
 
 def _refused_rows(
@@ -204,10 +209,15 @@ def _refused_rows(
             named.setdefault(row.ref, row)
     other = None if whole is None else Refused(whole.code, whole.detail)
     found = ((row, named.get(str(row.number)) or other) for row in batch.rows) if named or other else ()
-    return [
-        [row.number, row.ref, row.address, row.chain, why.code, why.detail] for row, why in found if why is not None
-    ]
+    return [_kept(row, why) for row, why in found if why is not None]
 
 
 def _all_refused(batch: Batch, why: Refused) -> list[list[Any]]:
-    return [[row.number, row.ref, row.address, row.chain, why.code, why.detail] for row in batch.rows]
+    return [_kept(row, why) for row in batch.rows]
+
+
+def _kept(row: Row, why: Refused) -> list[Any]:
+    """Write a refused row for the journal; a reason that leaves its field unnamed is given the name."""
+    name = why.pointer.rpartition("/")[2]
+    unnamed = name.isidentifier() and why.detail[:1].islower()
+    return [row.number, row.ref, row.address, row.chain, why.code, f"{name} {why.detail}" if unnamed else why.detail]

@@ -44,6 +44,8 @@ _OUT = click.Path(dir_okay=False, path_type=Path)
 @click.pass_context
 def import_file(  # noqa: PLR0913 - one parameter for each option
     ctx: click.Context,
+    /,
+    *,
     name: str,
     wanted: str,
     chain: str,
@@ -63,7 +65,7 @@ def import_file(  # noqa: PLR0913 - one parameter for each option
     node = None if dry_run else connect(options["url"], options["key"], options["profile_name"])
     with open_source(name, seekable=True) as stream:
         form = form_of(name, stream, wanted)
-        import_name = _name_of(stream, [form, chain, fields, str(sign_with or ""), _node_name(node)])
+        import_name = _name_of(stream, [form, chain, fields, sign_with is not None])
         outcome = _run(name, stream, form, chain, fields, import_name, node, sign_with, restart=restart)
     result = _result(outcome, _write_errors(outcome, errors or _beside(name, ".errors.csv")), dry_run=dry_run)
     if choose_form(None, as_json=as_json) == "table":
@@ -104,7 +106,7 @@ def _run(  # noqa: PLR0913 - what one run is made of
         client = None if node is None else stack.enter_context(node.client())
         signer = None if client is None or sign_with is None else load_signer(client, sign_with)
         plan = Plan(fields, import_name, by_source, client, signer)
-        journal = stack.enter_context(Journal(kept, import_name, restart=restart))
+        journal = stack.enter_context(Journal(kept, _journal_name(import_name, node), restart=restart))
         if journal.done:
             say(f"Going on after {len(journal.done)} reports of a run that did not end.")
         outcome = Run(plan, journal, stack.enter_context(progress("Importing"))).run(document)
@@ -122,9 +124,10 @@ def _name_of(stream: BinaryIO, options: list[Any]) -> str:
     return digest.hexdigest()
 
 
-def _node_name(node: Connection | None) -> str:
-    """Name node and credential without telling the credential."""
-    return hashlib.sha256(f"{node.url}\0{node.key}".encode()).hexdigest() if node else ""
+def _journal_name(import_name: str, node: Connection | None) -> str:
+    """Name the import at one node under one credential, without telling the credential."""
+    where = f"{node.url}\0{node.key}" if node else ""
+    return hashlib.sha256(f"{import_name}\0{where}".encode()).hexdigest()
 
 
 def _beside(name: str, suffix: str) -> Path:

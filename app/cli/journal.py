@@ -46,24 +46,26 @@ class Journal:
         whole = content[: content.rfind(b"\n") + 1]
         try:
             lines = [json.loads(line) for line in whole.splitlines()]
-            begun = bool(lines) and lines[0].get("import") is not None
-        except (ValueError, AttributeError):
-            begun = False
-        if whole and not begun:
-            raise Conflict(f"{path} is not the journal of an import; move it away.")
-        if lines and lines[0].get("import") != self._name and len(lines) > 1:
+            name = lines[0]["import"] if lines else None
+        except (ValueError, KeyError, TypeError):
+            raise Conflict(f"{path} is not the journal of an import; move it away.") from None
+        if name == self._name:
+            self._length = len(whole)
+            for line in lines[1:]:
+                self._take(line)
+        elif len(lines) > 1 and "finished" not in lines[-1]:
             raise Conflict(
                 f"{path} is the journal of another import of this file, which did not end. Run that one again with its "
                 "options to finish it, or add --restart to begin anew."
             )
-        if not lines or lines[0].get("import") != self._name:
-            return
-        self._length = len(whole)
-        for line in lines[1:]:
-            if "mark" in line:
-                self.marks[line["batch"]] = line["mark"]
-            else:
-                self.done[line["batch"]] = Acknowledged(**line)
+
+    def _take(self, line: dict[str, Any]) -> None:
+        if "mark" in line:
+            self.marks[line["batch"]] = line["mark"]
+        elif "finished" in line:
+            self.done.clear()
+        else:
+            self.done[line["batch"]] = Acknowledged(**line)
 
     def __enter__(self) -> Self:
         if self._path is not None:
@@ -97,7 +99,14 @@ class Journal:
             os.fsync(self._handle)
 
     def finish(self) -> None:
-        """Remove the journal: the import is complete."""
+        """Remove the journal: the import is complete.
+
+        Where records were signed here it stays, with their marks: the same import again sends the same records, which
+        the node has already.
+        """
+        if self.marks:
+            self._write({"finished": True})
+            return
         self.__exit__(None, None, None)
         if self._path is not None:
             self._path.unlink(missing_ok=True)

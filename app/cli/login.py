@@ -9,7 +9,6 @@ import click
 
 from app.cli import profile
 from app.cli.connection import Connection
-from app.cli.failures import Exit
 from app.cli.output import print_document, say
 
 
@@ -38,7 +37,5 @@ def _secret(key: str | None, key_file: Path | None) -> str:
     )
     secret = str(text).strip()
     if not secret or not secret.isascii() or not secret.isprintable():
-        error = click.UsageError("The API key is empty or holds characters that no key has.")
-        error.exit_code = Exit.USAGE
-        raise error
+        raise click.UsageError("The API key is empty or holds characters that no key has.")
     return secret

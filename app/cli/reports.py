@@ -13,13 +13,13 @@ from app.cli.connection import connect, connection_options, load_signer
 from app.cli.output import choose_form, form_options, plain, print_document, print_rows, print_table
 from app.domain.vocabulary import CATEGORIES, REVOCATION_REASONS
 
-_LIST = ("id", "issued_at", "issuer", "category", "method", "confidence", "tlp", "state", "indicators")
+_LIST = ("id", "issued_at", "issuer_name", "category", "method", "confidence", "tlp", "state", "indicators")
 _SHOWN = (
-    *("id", "state", "issuer", "origin", "issued_at", "category", "subcategory", "method", "confidence"),
+    *("id", "state", "issuer", "issuer_name", "origin", "issued_at", "category", "subcategory", "method", "confidence"),
     *("reliability", "credibility", "tlp", "pap", "audience", "case", "legal_basis", "summary", "valid_until"),
     *("custody", "signature", "digest"),
 )
-_INDICATOR = ("chain_slug", "address", "asset", "role", "relation", "first_seen", "last_seen", "state")
+_INDICATOR = ("chain", "address", "asset", "role", "relation", "first_seen", "last_seen")
 
 
 @click.command()
@@ -37,7 +37,7 @@ def report(report_id: str, form: str | None, as_json: bool, **node: str | None) 
 
 
 def _show(answer: Mapping[str, Any]) -> None:
-    body = answer.get("report")
+    body = answer.get("body")
     merged = {**answer, **body} if isinstance(body, dict) else answer
     for name in _SHOWN:
         if merged.get(name) not in (None, "", []):
@@ -46,11 +46,7 @@ def _show(answer: Mapping[str, Any]) -> None:
         click.echo(f"{'evidence':>12}  {plain(entry.get('kind'))}: {plain(entry.get('reference'))}")
     indicators = merged.get("indicators")
     if isinstance(indicators, list):
-        rows = (
-            [row.get(column) or (row.get("chain") if column == "chain_slug" else None) for column in _INDICATOR]
-            for row in indicators
-        )
-        print_table(("chain", *_INDICATOR[1:]), rows)
+        print_table(_INDICATOR, ([row.get(column) for column in _INDICATOR] for row in indicators))
 
 
 @click.command()

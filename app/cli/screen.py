@@ -39,8 +39,10 @@ _NDJSON = frozenset({".ndjson", ".jsonl"})
 @click.option("--fail-on-hit", is_flag=True, help="End with 10 if an address is listed or disputed, 6 if one is none.")
 @connection_options
 @click.pass_context
-def screen(  # noqa: PLR0913 - one parameter for each option
+def screen(
     ctx: click.Context,
+    /,
+    *,
     name: str,
     out: str,
     form: str | None,
@@ -134,8 +136,7 @@ def _write_ndjson(sink: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
     import msgspec  # noqa: PLC0415
 
     encode = msgspec.json.Encoder().encode
-    for row in rows:
-        sink.write(encode(row).decode() + "\n")
+    sink.writelines(encode(row).decode() + "\n" for row in rows)
 
 
 def _write_csv(sink: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -36,6 +36,8 @@ MAX_BYTES = 2 * 1024 * 1024  # bytes of one report: what a node reads
 @click.pass_context
 def submit(
     ctx: click.Context,
+    /,
+    *,
     document: str | None,
     partial: bool,
     sign_with: Path | None,

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from app.domain import audience as audiences
 from app.domain import canonical, marking, reading, record, signing
+from app.domain.audience import Audience
 from app.domain.errors import Invalid, Refused
 from app.domain.ids import uuid7
 from app.domain.record import NONCE_BYTES, Body, Record
@@ -92,8 +93,18 @@ class LocalSigner:
         body = _BODIES[kind]({**fields, "report": str(report["id"])})
         return Signed(self._sign(kind, report, body, mark))
 
+    def _audience(self, given: Any) -> Audience:
+        """Read an audience as people write it: in any order, with one's own organization understood."""
+        if not isinstance(given, Mapping):
+            return audiences.parse(given)
+        document = {name: value for name, value in given.items() if value is not None}
+        named = document.get("organizations")
+        if isinstance(named, list | tuple) and named and all(isinstance(item, str) for item in named):
+            document["organizations"] = sorted({*named, str(self.organization)})
+        return audiences.parse(document)
+
     def _sign(self, kind: str, frame: Mapping[str, Any], body: Body, mark: Mark | None) -> Envelope:
-        audience = audiences.parse(reading.need(frame, "audience"))
+        audience = self._audience(reading.need(frame, "audience"))
         tlp = marking.parse_tlp(reading.need(frame, "tlp"))
         marking.check(tlp, audience.kind)
         pap = marking.parse_pap(frame.get("pap") or default_pap(str(tlp)))

@@ -71,10 +71,11 @@ def fold(report: UUID, issuer: UUID, followers: Iterable[Record], successors: It
     """Give what a report has become, from all records that name it, in any order and any number of times.
 
     Records by others than the issuer count only as opinions and sightings; records about another report are left out.
+    An id alone does not tell two records apart: whoever reuses the id of a revocation does not hide it.
     `successors` are ids of the issuer's reports that supersede this one, for a caller that did not read them whole.
     """
-    known = {record.id: record for record in followers}
-    own = [record for record in known.values() if record.issuer == issuer]
+    known = tuple(followers)
+    own = [record for record in known if record.issuer == issuer]
     revocations = [r for r in own if isinstance(r.body, Revocation) and r.body.report == report]
     erasures = [r for r in own if isinstance(r.body, Erasure) and r.body.report == report]
     newer = {r.id for r in own if getattr(r.body, "supersedes", None) == report} | set(successors)
@@ -89,8 +90,8 @@ def fold(report: UUID, issuer: UUID, followers: Iterable[Record], successors: It
         superseded_by=tuple(sorted(newer)),
         revocations=_sorted(revocations),
         erasures=_sorted(erasures),
-        opinions=_latest_opinions(r for r in known.values() if r.issuer != issuer and _is_opinion(r, report)),
-        sightings=_sorted(r for r in known.values() if isinstance(r.body, Sighting) and r.body.report == report),
+        opinions=_latest_opinions(r for r in known if r.issuer != issuer and _is_opinion(r, report)),
+        sightings=_sorted(r for r in known if isinstance(r.body, Sighting) and r.body.report == report),
     )
 
 
@@ -106,4 +107,5 @@ def _latest_opinions(records: Iterable[Record]) -> tuple[Record, ...]:
 
 
 def _sorted(records: Iterable[Record]) -> tuple[Record, ...]:
-    return tuple(sorted(records, key=lambda record: (record.issued_at, record.id)))
+    """Give each record once, in one order; two under one id, which only a hostile issuer makes, are both kept."""
+    return tuple(sorted(set(records), key=lambda record: (record.issued_at, record.id, repr(record))))

@@ -4,7 +4,7 @@ The rule here: no clock and no generator of randomness is read; both are paramet
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from app.domain.errors import InvalidRecord
@@ -18,7 +18,7 @@ def uuid7(now: datetime, random: bytes) -> UUID:
 
     `now` is aware. Two ids of one millisecond are ordered by their random bits, not by their making.
     """
-    milliseconds = int((now - _EPOCH).total_seconds() * 1000)
+    milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
     noise = int.from_bytes(random[:10], "big")
     value = (milliseconds & ((1 << 48) - 1)) << 80 | noise
     value = value & ~(0xF << 76) | 7 << 76

@@ -8,12 +8,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from app.domain.errors import InvalidRecord, Refused
+from app.domain.ids import parse_id
 from app.domain.privacy import check_text
-from app.domain.timestamps import read_time
+from app.domain.timestamps import parse_time, read_time
 
-_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # controls but tab and line feed; surrogates
+# controls (C0 but tab and line feed, DEL, C1: some terminals obey them), line separators, controls of the direction of
+# writing (they make one text show as another: CVE-2021-42574), surrogates
+_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONGEST_NAME = 64  # characters of a field's name as it is shown in a pointer
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -27,9 +32,15 @@ class Refusal(InvalidRecord):
 
 def check_keys(document: Mapping[str, Any], known: Iterable[str], pointer: str = "") -> None:
     """Check that a submitted document has no field but the known ones: a misspelt field must not be lost."""
-    unknown = sorted(set(document) - set(known))
+    unknown = sorted(map(str, set(document) - set(known)))
     if unknown:
-        raise Refusal(f"{pointer}/{unknown[0]}", "there is no such field; check its spelling.", "unknown_field")
+        raise Refusal(f"{pointer}/{_token(unknown[0])}", "there is no such field; check its spelling.", "unknown_field")
+
+
+def _token(name: str) -> str:
+    """Give a field's name as part of a pointer (RFC 6901, 3), short, and without what cannot be shown."""
+    shown = _FORBIDDEN.sub("?", name[:_LONGEST_NAME])
+    return shown.replace("~", "~0").replace("/", "~1")
 
 
 def need(document: Mapping[str, Any], name: str, pointer: str = "") -> Any:
@@ -68,12 +79,40 @@ def integer(value: object, pointer: str, lowest: int, highest: int) -> int:
     raise Refusal(pointer, f"must be a whole number from {lowest} to {highest}.")
 
 
-def moment(value: object, pointer: str) -> datetime:
-    """Read an RFC 3339 time or date."""
+def moment(value: object, pointer: str, *, strict: bool = False) -> datetime:
+    """Read an RFC 3339 time or date; with `strict`, for signed bytes, only the canonical form of a time."""
+    if strict:
+        try:
+            return parse_time(value)
+        except InvalidRecord as error:
+            detail = "must be a UTC time like 2026-05-01T00:00:00.000000Z in a signed record."
+            raise Refusal(pointer, detail, "not_canonical") from error
     try:
         return read_time(value if isinstance(value, str) else "", "the time")
     except InvalidRecord as error:
         raise Refusal(pointer, "must be an RFC 3339 time like 2026-05-01T00:00:00Z, or a date.") from error
+
+
+def maybe_moment(document: Mapping[str, Any], name: str, *, strict: bool) -> datetime | None:
+    """Read the time of a field that may be absent or null."""
+    value = document.get(name)
+    return None if value is None else moment(value, f"/{name}", strict=strict)
+
+
+def span(document: Mapping[str, Any], *, strict: bool) -> tuple[datetime | None, datetime | None]:
+    """Read `first_seen` and `last_seen`, each of which may be absent, in their order."""
+    first, last = (maybe_moment(document, name, strict=strict) for name in ("first_seen", "last_seen"))
+    if first and last and last < first:
+        raise Refusal("/last_seen", "must not be before first_seen.")
+    return first, last
+
+
+def identifier(value: object, pointer: str) -> UUID:
+    """Read a UUIDv7 in its one canonical form."""
+    try:
+        return parse_id(value)
+    except InvalidRecord as error:
+        raise Refusal(pointer, "must be a UUIDv7 in lower case with hyphens.") from error
 
 
 def sha256_hex(value: object, pointer: str) -> str:

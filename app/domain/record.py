@@ -5,9 +5,11 @@ rewritten: fields and kinds that this version does not know stay in the bytes an
 """
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -28,8 +30,11 @@ MAX_NAME = 200  # characters of an organization's or group's name
 MAX_MEMBERS = 10_000  # organizations of one group
 MAX_KEYS = 100  # keys of one organization, revoked ones included
 MAX_NODE_ID = 64  # characters
+MAX_VERSION = 2**31 - 1  # what every database keeps as an integer
 KINDS = ("report", "revocation", "opinion", "sighting", "erasure", "organization", "group", "node")
 FOLLOWING = frozenset({"revocation", "opinion", "sighting", "erasure"})
+
+_NONCE = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,15 +245,15 @@ class Record:
 def parse(payload: bytes) -> Record:
     """Read a record from its signed bytes.
 
-    Raises InvalidRecord: not canonical, a frame field missing or malformed, marking and audience contradictory, or a
-    body that its kind does not allow. Not checked: the signature, and whether the issuer may say this.
+    Raises Invalid: InvalidRecord (not canonical, a field missing or malformed, a body that its kind does not allow),
+    ContradictoryMarking, AboveCeiling. Not checked: the signature, and whether the issuer may say this.
     """
     document = reading.mapping(canonical.decode(payload), "")
     kind = reading.text(reading.need(document, "kind"), "/kind", 32)
     audience = audiences.parse(reading.need(document, "audience"))
     tlp = marking.parse_tlp(reading.need(document, "tlp"))
     marking.check(tlp, audience.kind)
-    return Record(
+    record = Record(
         id=parse_id(reading.need(document, "id"), "/id"),
         kind=kind,
         issuer=parse_id(reading.need(document, "issuer"), "/issuer"),
@@ -260,6 +265,9 @@ def parse(payload: bytes) -> Record:
         nonce=_nonce(reading.need(document, "nonce")),
         body=read_body(kind, reading.mapping(reading.need(document, "body"), "/body")),
     )
+    if record.subject == record.id:
+        raise InvalidRecord("A record cannot follow or supersede itself.")
+    return record
 
 
 def read_body(kind: str, document: Mapping[str, Any]) -> Body:
@@ -268,13 +276,18 @@ def read_body(kind: str, document: Mapping[str, Any]) -> Body:
     return Unknown(document) if reader is None else reader(document)
 
 
-def read_revocation(document: Mapping[str, Any]) -> Revocation:
-    """Read what a revocation takes back. Raises InvalidRecord."""
-    named = reading.rows(document.get("addresses") or [], "/addresses", 0, MAX_INDICATORS)
+def read_revocation(document: Mapping[str, Any], *, strict: bool = False) -> Revocation:
+    """Read what a revocation takes back: all, or the addresses named. Raises InvalidRecord.
+
+    An empty list is refused: it names nothing, and must not take back everything.
+    """
+    given = document.get("addresses")
+    rows = [] if given is None else reading.rows(given, "/addresses", 1, MAX_INDICATORS)
+    named = (Withdrawn(*_canonical_address(row, f"/addresses/{at}", strict=strict)) for at, row in enumerate(rows))
     return Revocation(
         parse_id(reading.need(document, "report"), "/report"),
         reading.word(reading.need(document, "reason"), vocabulary.REVOCATION_REASONS, "/reason"),
-        tuple(Withdrawn(*_canonical_address(row, f"/addresses/{place}")) for place, row in enumerate(named)),
+        tuple(named),
     )
 
 
@@ -297,48 +310,51 @@ def read_opinion(document: Mapping[str, Any]) -> Opinion:
     )
 
 
-def read_sighting(document: Mapping[str, Any]) -> Sighting:
+def read_sighting(document: Mapping[str, Any], *, strict: bool = False) -> Sighting:
     """Read a sighting. Raises InvalidRecord."""
-    chain, address = _canonical_address(document, "")
-    first, last = document.get("first_seen"), document.get("last_seen")
+    chain, address = _canonical_address(document, "", strict=strict)
     return Sighting(
         parse_id(reading.need(document, "report"), "/report"),
         chain,
         address,
         reading.integer(document.get("count", 1), "/count", 1, 1_000_000_000),
-        None if first is None else reading.moment(first, "/first_seen"),
-        None if last is None else reading.moment(last, "/last_seen"),
+        *reading.span(document, strict=strict),
     )
 
 
-def _canonical_address(row: object, pointer: str) -> tuple[str, str]:
+def _canonical_address(row: object, pointer: str, *, strict: bool) -> tuple[str, str]:
     fields = reading.mapping(row, pointer)
-    chain = addresses.find_chain(str(reading.need(fields, "chain", pointer)))
+    name, given = (str(reading.need(fields, field, pointer)) for field in ("chain", "address"))
+    chain = addresses.find_chain(name)
     if chain is None:
         raise Refusal(f"{pointer}/chain", "is not known; give a CAIP-2 id or a slug.", "unknown_chain")
     try:
-        return chain.caip2, addresses.parse(chain, str(reading.need(fields, "address", pointer))).canonical
+        canonical_text = addresses.parse(chain, given).canonical
     except InvalidAddress as error:
         raise Refusal(f"{pointer}/address", error.detail, error.reason) from error
+    if strict and (name, given) != (chain.caip2, canonical_text):
+        detail = f"must be canonical in a signed record: {chain.caip2} {canonical_text}"
+        raise Refusal(f"{pointer}/address", detail, "not_canonical")
+    return chain.caip2, canonical_text
 
 
 def _organization(document: Mapping[str, Any]) -> Organization:
-    keys = reading.rows(reading.need(document, "keys"), "/keys", 0, MAX_KEYS)
+    rows = reading.rows(reading.need(document, "keys"), "/keys", 0, MAX_KEYS)
+    keys = tuple(_key(row, f"/keys/{place}") for place, row in enumerate(rows))
+    if len({key.public_key for key in keys}) < len(keys):
+        raise Refusal("/keys", "must name each key once.")
     return Organization(
         reading.text(reading.need(document, "name"), "/name", MAX_NAME),
         reading.word(reading.need(document, "kind"), vocabulary.ORGANIZATION_KINDS, "/kind"),
-        reading.integer(reading.need(document, "version"), "/version", 1, 2**31),
-        tuple(_key(row, f"/keys/{place}") for place, row in enumerate(keys)),
+        reading.integer(reading.need(document, "version"), "/version", 1, MAX_VERSION),
+        keys,
     )
 
 
 def _key(row: object, pointer: str) -> Key:
     fields = reading.mapping(row, pointer)
-    try:
-        public_key = base64.b64decode(str(reading.need(fields, "public_key", pointer)), validate=True)
-        signing.check_public_key(public_key)
-    except ValueError as error:
-        raise Refusal(f"{pointer}/public_key", "is not base64.") from error
+    public_key = signing.read_base64(str(reading.need(fields, "public_key", pointer)), f"{pointer}/public_key")
+    signing.check_public_key(public_key)
     key = Key(
         public_key,
         reading.word(reading.need(fields, "custody", pointer), ("node", "organization"), f"{pointer}/custody"),
@@ -359,20 +375,15 @@ def _group(document: Mapping[str, Any]) -> Group:
         reading.text(reading.need(document, "name"), "/name", MAX_NAME),
         parse_id(reading.need(document, "steward"), "/steward"),
         ids,
-        reading.integer(reading.need(document, "version"), "/version", 1, 2**31),
+        reading.integer(reading.need(document, "version"), "/version", 1, MAX_VERSION),
         reading.word(reading.need(document, "history"), ("full", "from_join"), "/history"),
         reading.word(reading.need(document, "on_leave"), ("purge", "keep"), "/on_leave"),
     )
 
 
 def _nonce(text: object) -> bytes:
-    if isinstance(text, str) and len(text) == 2 * NONCE_BYTES:
-        try:
-            nonce = bytes.fromhex(text)
-        except ValueError:
-            nonce = b""
-        if nonce.hex() == text:
-            return nonce
+    if isinstance(text, str) and _NONCE.fullmatch(text):
+        return bytes.fromhex(text)
     raise InvalidRecord("/nonce must be 16 random bytes in lower-case hexadecimal.")
 
 
@@ -382,10 +393,10 @@ def _strict_report(document: Mapping[str, Any]) -> Report:
 
 _READERS: dict[str, Callable[[Mapping[str, Any]], Body]] = {
     "report": _strict_report,
-    "revocation": read_revocation,
+    "revocation": partial(read_revocation, strict=True),
     "erasure": read_erasure,
     "opinion": read_opinion,
-    "sighting": read_sighting,
+    "sighting": partial(read_sighting, strict=True),
     "organization": _organization,
     "group": _group,
 }

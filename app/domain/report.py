@@ -8,16 +8,15 @@ canonical as it stands (`strict`), because nobody but its signer may change it.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from app.domain import address as addresses
 from app.domain import reading, vocabulary
-from app.domain.errors import InvalidAddress, InvalidRecord, Refused
-from app.domain.ids import parse_id
+from app.domain.errors import Invalid, InvalidAddress, InvalidRecord, Refused
 from app.domain.reading import Refusal
-from app.domain.timestamps import format_time
+from app.domain.timestamps import LATEST, format_time
 
 MAX_INDICATORS = 10_000  # addresses of one report: one signature, about 1.2 MB
 MAX_EVIDENCE = 100  # references of one report
@@ -159,12 +158,17 @@ class Report:
 
 
 def default_expiry(start: datetime) -> datetime:
-    """Give the end of the default lifetime: the same day 24 months later (28 February for a 29th)."""
-    years = vocabulary.DEFAULT_LIFETIME_MONTHS // 12
+    """Give the end of the default lifetime: the same day 24 months later (28 February for a 29th).
+
+    Never after the last time that a record can state.
+    """
+    year = start.year + vocabulary.DEFAULT_LIFETIME_MONTHS // 12
+    if year > LATEST.year:
+        return LATEST
     try:
-        return start.replace(year=start.year + years)
+        return start.replace(year=year)
     except ValueError:
-        return (start - timedelta(days=1)).replace(year=start.year + years)
+        return start.replace(year=year, day=28)
 
 
 def read_report(
@@ -182,14 +186,15 @@ def read_report(
     method = reading.word(reading.need(document, "method"), vocabulary.METHOD_CEILINGS, "/method")
     confidence = reading.integer(reading.need(document, "confidence"), "/confidence", 0, 100)
     vocabulary.check_ceiling(method, confidence)
-    evidence = reading.rows(document.get("evidence") or [], "/evidence", 0, MAX_EVIDENCE)
+    given = document.get("evidence")
+    evidence = [] if given is None else reading.rows(given, "/evidence", 0, MAX_EVIDENCE)
     indicators, refused = read_indicators(document, method, strict=strict)
     if refused and not (partial and indicators):
         raise InvalidRecord(
             f"{len(refused)} of {len(refused) + len(indicators)} indicators were refused; nothing was accepted.",
             errors=refused,
         )
-    start, end = _moment(document, "valid_from"), _moment(document, "valid_until")
+    start, end = (reading.maybe_moment(document, name, strict=strict) for name in ("valid_from", "valid_until"))
     if start and end and end <= start:
         raise Refusal("/valid_until", "must be after valid_from.")
     report = Report(
@@ -206,7 +211,7 @@ def read_report(
         evidence=tuple(_evidence(row, f"/evidence/{place}", strict=strict) for place, row in enumerate(evidence)),
         valid_from=start,
         valid_until=end,
-        supersedes=parse_id(document["supersedes"], "/supersedes") if document.get("supersedes") else None,
+        supersedes=_record_id(document, "supersedes"),
     )
     return report, refused
 
@@ -224,11 +229,9 @@ def read_indicators(
             accepted.append(_indicator(row, method, strict=strict))
         except InvalidAddress as error:
             refused.append(Refused(error.reason, error.detail, f"/indicators/{place}/address", _ref(ref)))
-        except Refusal as error:
+        except Invalid as error:
             first = error.errors[0]
             refused.append(Refused(first.code, first.detail, f"/indicators/{place}{first.pointer}", _ref(ref)))
-        except InvalidRecord as error:
-            refused.append(Refused(error.code, error.detail, f"/indicators/{place}", _ref(ref)))
     return accepted, tuple(refused)
 
 
@@ -263,9 +266,7 @@ def _qualified(
     tag = _text(fields, "tag", MAX_TAG)
     if tag is not None and address.tag is not None and tag != address.tag:
         raise Refusal("/tag", "contradicts the tag inside the address.")
-    first, last = _moment(fields, "first_seen"), _moment(fields, "last_seen")
-    if first and last and last < first:
-        raise Refusal("/last_seen", "must not be before first_seen.")
+    first, last = reading.span(fields, strict=strict)
     return Indicator(
         chain,
         address.canonical,
@@ -291,7 +292,7 @@ def _evidence(row: object, pointer: str, *, strict: bool) -> Evidence:
         reading.word(reading.need(fields, "kind", pointer), vocabulary.EVIDENCE_KINDS, f"{pointer}/kind"),
         reading.text(reading.need(fields, "reference", pointer), f"{pointer}/reference", MAX_REFERENCE),
         None if sha256 is None else reading.sha256_hex(sha256, f"{pointer}/sha256"),
-        None if observed is None else reading.moment(observed, f"{pointer}/observed_at"),
+        None if observed is None else reading.moment(observed, f"{pointer}/observed_at", strict=strict),
     )
 
 
@@ -327,10 +328,11 @@ def _text(document: Mapping[str, Any], name: str, longest: int, *, free: bool = 
     return None if value is None else reading.text(value, f"/{name}", longest, free=free)
 
 
-def _moment(document: Mapping[str, Any], name: str) -> datetime | None:
+def _record_id(document: Mapping[str, Any], name: str) -> UUID | None:
     value = document.get(name)
-    return None if value is None else reading.moment(value, f"/{name}")
+    return None if value is None else reading.identifier(value, f"/{name}")
 
 
 def _ref(ref: object) -> str | None:
-    return None if ref is None else str(ref)[:128]
+    """Give the caller's reference back, short and such that it can be written in an answer; another type is none."""
+    return str(ref)[:128].encode(errors="replace").decode() if isinstance(ref, str | int) else None

@@ -8,11 +8,11 @@ protected roles are never risk, indirect relations never make the headline, and 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.domain import vocabulary
 
-SECONDS_PER_DAY = 86_400
 NOTICE = "Not listed is not the same as clean."
 
 
@@ -101,11 +101,14 @@ def of(claims: Sequence[Claim], now: datetime) -> Reputation:
 
 
 def weight(claim: Claim, now: datetime) -> float:
-    """Give what a live claim counts at `now`, from 0 to 1: capped by its method, halved by age per half-life."""
+    """Give what a live claim counts at `now`: capped by its method, halved by age (whole days) per half-life.
+
+    From 0 to 1, rounded to hundredths: what `because` shows is what is counted.
+    """
     capped = min(
         claim.confidence, vocabulary.METHOD_CEILINGS.get(claim.method, vocabulary.METHOD_CEILINGS["unspecified"])
     )
-    return capped / 100 * float(0.5 ** (_age_days(claim, now) / _half_life(claim.category)))
+    return round(capped / 100 * float(0.5 ** (_age_days(claim, now) / _half_life(claim.category))), 2)
 
 
 def combine(weights: Iterable[float]) -> float:
@@ -130,8 +133,11 @@ def _tally(claims: Sequence[Claim], now: datetime) -> _Tally:
     return tally
 
 
-def _order(candidate: tuple[float, Claim]) -> tuple[float, datetime, str]:
-    return candidate[0], candidate[1].issued_at, candidate[1].category
+def _order(candidate: tuple[float, Claim]) -> tuple[Any, ...]:
+    """Order the claims of one organization so that the best is the same whatever came first."""
+    value, claim = candidate
+    said = (claim.category, claim.method, claim.confidence, claim.role or "", claim.relation or "", claim.issuer_name)
+    return value, claim.issued_at, claim.same_chain, said, claim.valid_until, claim.disputed
 
 
 def _why_left_out(claim: Claim, now: datetime) -> str | None:
@@ -163,7 +169,7 @@ def _counted(tally: _Tally, now: datetime) -> list[str]:
         ceiling = vocabulary.METHOD_CEILINGS.get(claim.method, vocabulary.METHOD_CEILINGS["unspecified"])
         lines.append(
             f"{claim.issuer_name} claims {claim.category} with confidence {claim.confidence} by {claim.method} "
-            f"(ceiling {ceiling}), {_age_days(claim, now):.0f} days ago (half-life {_half_life(claim.category)} days): "
+            f"(ceiling {ceiling}), {_age_days(claim, now)} days ago (half-life {_half_life(claim.category)} days): "
             f"counts {_percent(value)}."
         )
         if not claim.same_chain:
@@ -197,8 +203,8 @@ def _left_out(tally: _Tally) -> list[str]:
     return [f"Not counted: {number} {reasons[why]}." for why, number in sorted(tally.left_out.items())]
 
 
-def _age_days(claim: Claim, now: datetime) -> float:
-    return max(0.0, (now - claim.issued_at).total_seconds() / SECONDS_PER_DAY)
+def _age_days(claim: Claim, now: datetime) -> int:
+    return max(0, (now - claim.issued_at).days)
 
 
 def _half_life(category: str) -> int:

@@ -65,10 +65,14 @@ def parse_envelope(document: object) -> Envelope:
             raise InvalidRecord("An envelope has payload, payload_type and exactly one signature with keyid and sig.")
     if payload_type != PAYLOAD_TYPE:
         raise InvalidRecord(f"The payload type must be {PAYLOAD_TYPE}.")
-    return Envelope(_base64(payload, "payload"), keyid, _base64(signature, "sig"))
+    return Envelope(read_base64(payload, "payload"), keyid, read_base64(signature, "sig"))
 
 
-def _base64(text: str, name: str) -> bytes:
+def read_base64(text: str, name: str) -> bytes:
+    """Read base64 in its one canonical form (RFC 4648, 4: padded, no line breaks, unused bits zero).
+
+    Raises InvalidRecord, which calls the text by `name`.
+    """
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -119,7 +123,12 @@ def fingerprint(root_key: bytes) -> str:
 
 
 def sign(payload: bytes, seed: bytes) -> Envelope:
-    """Sign canonical record bytes with the key of a 32-byte seed."""
+    """Sign canonical record bytes with the key of a 32-byte seed.
+
+    Raises InvalidRecord for more bytes than `canonical.decode` reads: nobody could read what was signed.
+    """
+    if len(payload) > canonical.MAX_BYTES:
+        raise InvalidRecord(f"The record has {len(payload)} bytes; at most {canonical.MAX_BYTES} are read: split it.")
     key = SigningKey(seed)
     signature = key.sign(pre_authentication_encoding(payload)).signature
     return Envelope(payload, key_id(bytes(key.verify_key)), signature)

@@ -4,7 +4,7 @@ The rule here: a word is added here or nowhere; what a method can support at mos
 by the submitter.
 """
 
-from app.domain.errors import AboveCeiling
+from app.domain.errors import AboveCeiling, Refused
 
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "sex_trafficking": ("escort_ad_payment", "prostitution_network", "international_escort", "minor_sex_trafficking"),
@@ -121,9 +121,8 @@ def check_ceiling(method: str, confidence: int) -> None:
     """Check that the method supports the confidence. Raises AboveCeiling, which names the ceiling."""
     ceiling = METHOD_CEILINGS[method]
     if confidence > ceiling:
-        raise AboveCeiling(
-            f"The method '{method}' supports a confidence of at most {ceiling}; the report says {confidence}."
-        )
+        detail = f"The method '{method}' supports a confidence of at most {ceiling}; the report says {confidence}."
+        raise AboveCeiling(detail, errors=(Refused(AboveCeiling.code, detail, "/confidence"),))
 
 
 def confidence_label(confidence: int) -> str:

@@ -10,11 +10,11 @@ from itertools import chain as joined
 from typing import BinaryIO, TextIO
 
 from app.formats.lines import read_lines
-from app.formats.rows import COLUMNS, RefusedRow, Row, UnreadableDocument, make_row, match_columns
+from app.formats.rows import COLUMNS, MAX_ADDRESS, RefusedRow, Row, UnreadableDocument, make_row, match_columns
 
 DELIMITERS = (",", ";", "\t")
 MAX_ROW_LINES = 50  # lines that one quoted row may span
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 SCREENING_COLUMNS = (
     "ref",
     "address",
@@ -73,7 +73,9 @@ class Table:
     def _list_rows(self) -> Iterator[Row | RefusedRow]:
         for number, line in enumerate(joined([self._first], self._lines), self._before + 1):
             text = line.rstrip("\r\n")
-            if text.strip() and not text.startswith("#"):
+            if text and len(text) <= MAX_ADDRESS and text[0] != "#" and not text.isspace():
+                yield Row(number, text, self._chain)  # what make_row would give, for the longest of files
+            elif text.strip() and text[0] != "#":
                 yield make_row(number, {"address": text}, self._chain)
 
     def _table_rows(self) -> Iterator[Row | RefusedRow]:
@@ -128,10 +130,13 @@ def _spare_currency(columns: dict[str, int], names: list[str]) -> None:
 
 
 def cell(value: object) -> str:
-    """Write one cell: a text that a spreadsheet would take as a formula gets a leading apostrophe."""
+    """Write one cell: a text that a spreadsheet would take as a formula gets a leading apostrophe.
+
+    A carriage return becomes a blank: the standard library's writer leaves it unquoted, and it would end the row.
+    """
     if value is None:
         return ""
-    text = str(value)
+    text = str(value).replace("\r", " ")
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 

@@ -6,6 +6,7 @@ becomes U+FFFD, so that one bad line is one refused row and the rest is read.
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 MAX_LINE = 65_536  # characters: a row with 100 transaction ids has about 7,000
@@ -26,7 +27,8 @@ def read_lines(stream: BinaryIO) -> Iterator[str]:
                 _skip_line(text)
             yield line
     finally:
-        text.detach()
+        with suppress(ValueError):  # whoever opened the stream may have closed it by now
+            text.detach()
 
 
 def _skip_line(text: io.TextIOWrapper) -> None:

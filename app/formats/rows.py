@@ -160,6 +160,11 @@ def chain_of(name: str) -> str:
     return chain.slug if chain else word
 
 
+def is_chain(name: str) -> bool:
+    """Tell whether the name, id or ticker stands for a chain that can be named."""
+    return addresses.find_chain(name.strip()) is not None
+
+
 def make_row(number: int, cells: Mapping[str, Any], chain: str = "") -> Row | RefusedRow:
     """Make a row from the cells of one line, by column; empty cells are absent. `chain` is for a line without one."""
     text = cells.get("address") or ""

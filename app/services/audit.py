@@ -7,9 +7,9 @@ is given while more than MAX_WAITING notes wait.
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from app.domain import access, canonical
 from app.domain.actor import Actor, system
@@ -108,16 +108,13 @@ async def read(
     after: int,
     limit: int,
     deed: str | None = None,
-    address_key: bytes | None = None,
-    record_id: UUID | None = None,
+    address_keys: Sequence[bytes] = (),
 ) -> list[ChainedRow]:
     """Read what the actor's own organization did, in the order of its chain.
 
-    `address_key` finds the look-ups of one address; what was looked up cannot be listed.
+    `address_keys` finds the look-ups of these addresses; what was looked up cannot be listed.
     """
     access.check_act(actor, "read_audit")
-    subject = node.identity.address_digest(address_key) if address_key is not None else None
-    if record_id is not None:
-        subject = str(record_id)
+    subjects = [node.identity.address_digest(key) for key in address_keys]
     async with node.store.read(actor) as tx:
-        return await audit_rows.search_own(tx, after, limit, deed=deed, subject=subject)
+        return await audit_rows.search_own(tx, after, limit, deed=deed, subjects=subjects)

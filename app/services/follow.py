@@ -12,6 +12,7 @@ from uuid import UUID
 from app.domain import access, history, reading, record
 from app.domain import audience as audiences
 from app.domain.actor import Actor
+from app.domain.audience import Audience
 from app.domain.errors import Invalid, NotFound
 from app.domain.marking import Pap
 from app.domain.record import Body, Record, Revocation, Sighting
@@ -81,8 +82,9 @@ async def _follow(
                 return Submitted(present, created=False)
         report = await _subject(tx, report_id)
         issuer = await issuer_of(tx)
-        follower, envelope, custody = await _signed(node, tx, issuer, report, kind, said, now)
-        history.check_next(follower, subject_of(report))
+        audience = await _own_audience(tx, report)
+        follower, envelope, custody = await _signed(node, tx, issuer, report, audience, kind, said, now)
+        history.check_next(follower, subject_of(report, audience))
         await _check_named(tx, report, follower)
         await admit.admit(node, tx, issuer, follower, envelope, custody, now)
         await _apply(tx, report, follower)
@@ -104,6 +106,7 @@ async def _signed(
     tx: WriteTx,
     issuer: Organization,
     report: Stored,
+    audience: Audience,
     kind: str,
     said: Body | tuple[Record, Envelope],
     now: datetime,
@@ -111,16 +114,14 @@ async def _signed(
     if isinstance(said, tuple):
         follower, envelope = said
         return follower, envelope, await signers.verify(tx, issuer, envelope)
-    audience = audiences.parse(_own_audience(report))
     follower = admit.frame(node, kind, issuer.id, audience, report.tlp, Pap(report.pap), said, now)
     return follower, await signers.sign(node, tx, issuer, follower), "node"
 
 
-def _own_audience(report: Stored) -> Mapping[str, Any]:
+async def _own_audience(tx: WriteTx, report: Stored) -> Audience:
     """Give the audience that the report itself names, which is another while it waits for review."""
-    if report.quarantined and report.payload is not None:
-        return record.parse(report.payload).audience.to_document()
-    return report.audience
+    payload = await records.payload(tx, report.id) if report.quarantined else None
+    return audiences.parse(report.audience) if payload is None else record.parse(payload).audience
 
 
 async def _check_named(tx: WriteTx, report: Stored, follower: Record) -> None:

@@ -12,7 +12,8 @@ from app.domain.merkle import Node as TreeNode
 from app.domain.merkle import Read, Span
 from app.services.node import Node
 from app.storage import logs
-from app.storage.logs import Entry, Head, Log
+from app.storage.logs import Entry as Entry  # noqa: PLC0414 - part of this floor's interface
+from app.storage.logs import Head, Log
 from app.storage.store import ReadTx
 
 
@@ -46,12 +47,27 @@ async def get_checkpoint(node: Node, actor: Actor, log_id: str) -> str:
     return note
 
 
-async def list_entries(node: Node, actor: Actor, log_id: str, start: int, limit: int) -> list[Entry]:
-    """Give entries of a log from index `start`."""
+async def list_entries(
+    node: Node, actor: Actor, log_id: str, start: int, limit: int, most_bytes: int
+) -> tuple[list[Entry], int | None]:
+    """Give entries of a log from index `start`, and the index after them (None at the end).
+
+    At most `limit` entries, and of records at most `most_bytes` bytes beyond the first: memory is bounded by the page.
+    """
     access.check_act(actor, "read_log")
     async with node.store.read(actor) as tx:
         log = await logs.get_visible(tx, log_id)
-        return await logs.entries(tx, log, start, limit)
+        size = (await logs.head(tx, log.id)).size
+        sizes = await logs.entry_sizes(tx, log, start, limit)
+        taken, total = 0, 0
+        for length in sizes:
+            total += length
+            if taken and total > most_bytes:
+                break
+            taken += 1
+        found = await logs.entries(tx, log, start, taken) if taken else []
+    following = start + len(found)
+    return found, following if found and following < size else None
 
 
 async def get_tile(node: Node, actor: Actor, log_id: str, level: int, index: int, width: int) -> bytes:

@@ -8,22 +8,37 @@ from typing import Any
 from uuid import UUID
 
 from app.domain import access, canonical, history
+from app.domain import audience as audiences
 from app.domain.actor import Actor
 from app.domain.errors import NotFound
 from app.domain.history import History
+from app.domain.signing import Envelope
 from app.services.node import Node
+from app.services.sequence import EPOCH, log_id
 from app.storage import records
-from app.storage.records import NOT_FOUND, Filters, Stored
+from app.storage.records import NOT_FOUND
+from app.storage.records import Filters as Filters  # noqa: PLC0414 - part of this floor's interface
+from app.storage.records import Stored as Stored  # noqa: PLC0414 - same
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """A report as it is kept, its body (None after erasure), what it has become, and where its followers stand."""
+    """A report as it is kept, its signed bytes (None after erasure), what it has become, where its followers stand."""
 
     stored: Stored
-    body: dict[str, Any] | None
+    payload: bytes | None
     history: History
     positions: dict[UUID, tuple[str, int]]
+
+    @property
+    def body(self) -> dict[str, Any] | None:
+        """What the report says; None after erasure."""
+        return None if self.payload is None else dict(canonical.decode(self.payload)["body"])
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """The signed record; None after erasure."""
+        return None if self.payload is None else Envelope(self.payload, self.stored.keyid, self.stored.signature)
 
     @property
     def state(self) -> str:
@@ -33,11 +48,19 @@ class Provenance:
 
 def state_of(stored: Stored, become: History | None = None) -> str:
     """Give a stored report's state in one word."""
-    if stored.payload is None:
+    if stored.erased:
         return history.ERASED
     if stored.quarantined:
         return "quarantined"
     return become.state if become is not None else stored.state or history.LIVE
+
+
+def place_of(node: Node, stored: Stored) -> tuple[str | None, int | None]:
+    """Give the log of a record and its index there, which is None until the sequencer has been by."""
+    if stored.log_id is not None or stored.quarantined:
+        return stored.log_id, stored.log_index
+    key = audiences.parse(stored.audience).key(stored.tlp)
+    return log_id(node.identity.node_id, key, EPOCH), None
 
 
 async def get_report(node: Node, actor: Actor, report_id: UUID) -> Provenance:
@@ -50,8 +73,8 @@ async def get_report(node: Node, actor: Actor, report_id: UUID) -> Provenance:
         become = (await records.histories(tx, {stored.id: stored.issuer}))[stored.id]
         followers = [*become.revocations, *become.erasures, *become.opinions, *become.sightings]
         places = await records.positions(tx, [item.id for item in followers])
-    body = None if stored.payload is None else canonical.decode(stored.payload)["body"]
-    return Provenance(stored, body, become, places)
+        payload = await records.payload(tx, stored.id)
+    return Provenance(stored, payload, become, places)
 
 
 async def get_submitted(node: Node, actor: Actor, record_id: UUID) -> Stored:

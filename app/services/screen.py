@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from app.domain import access, reputation
 from app.domain import address as addresses
@@ -26,7 +27,7 @@ MAX_ROWS = 10_000  # addresses of one call: about 1 MB of JSON, and under a quar
 class Row:
     """One row to screen: the caller's reference, the text, and the chain's name if it is stated."""
 
-    ref: str | None
+    ref: str | int | None
     address: str
     chain: str | None
 
@@ -41,6 +42,11 @@ class Screened:
     reputation: Reputation
     found: Sequence[Found] = ()
     error: InvalidAddress | None = None
+
+    @classmethod
+    def invalid(cls, row: Row, error: InvalidAddress) -> Self:
+        """Answer a row that cannot be read."""
+        return cls(row, None, None, _INVALID, error=error)
 
 
 _INVALID = Reputation("invalid")
@@ -68,7 +74,7 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
     answers = []
     for row, readings in zip(rows, read_rows, strict=True):
         if isinstance(readings, InvalidAddress):
-            answers.append(Screened(row, None, None, _INVALID, error=readings))
+            answers.append(Screened.invalid(row, readings))
             continue
         chain, address = readings[0]
         answer = Screened(row, chain, address, unlisted)

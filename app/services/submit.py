@@ -17,7 +17,7 @@ from app.domain.actor import Actor
 from app.domain.audience import Audience
 from app.domain.errors import Forbidden, Invalid, InvalidRecord, Refused
 from app.domain.history import Subject
-from app.domain.marking import Pap, Tlp, read_tlp
+from app.domain.marking import Pap, Tlp
 from app.domain.record import Record, Revocation
 from app.domain.report import Report, read_report
 from app.domain.signing import Envelope
@@ -175,8 +175,7 @@ async def _supersede(
         await records.set_state(tx, old.id, history.REVOKED)
 
 
-def subject_of(stored: Stored) -> Subject:
-    """Give what the rules of history must know of a stored report."""
-    state = history.ERASED if stored.payload is None else stored.state or history.LIVE
-    audience = audiences.parse(stored.audience)
-    return Subject(stored.id, stored.issuer, audience, read_tlp(stored.tlp), state)
+def subject_of(stored: Stored, audience: Audience | None = None) -> Subject:
+    """Give what the rules of history must know of a stored report; `audience` is its own where it waits for review."""
+    state = history.ERASED if stored.erased else stored.state or history.LIVE
+    return Subject(stored.id, stored.issuer, audience or audiences.parse(stored.audience), stored.tlp, state)

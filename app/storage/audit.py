@@ -84,13 +84,13 @@ async def chain(tx: WriteTx, taken: Sequence[int], rows: Sequence[ChainedRow]) -
 
 
 async def search_own(
-    tx: ReadTx, after: int, limit: int, *, deed: str | None = None, subject: str | None = None
+    tx: ReadTx, after: int, limit: int, *, deed: str | None = None, subjects: Sequence[str] = ()
 ) -> list[ChainedRow]:
     """List what the actor's own organization did, in the order of its chain."""
     query = select(audit).where(audit.c.organization_id == tx.actor.organization, audit.c.index > after)
     if deed is not None:
         query = query.where(audit.c.deed == deed)
-    if subject is not None:
-        query = query.where(audit.c.subject == subject)
+    if subjects:
+        query = query.where(audit.c.subject.in_(subjects))
     rows = await tx.execute(query.order_by(audit.c.index).limit(limit))
     return [ChainedRow(row[1], AuditRow(row[0], *row[2:8]), row[8]) for row in rows]

@@ -241,6 +241,18 @@ async def entries(tx: ReadTx, log: Log, start: int, limit: int) -> list[Entry]:
     return [Entry(*row) for row in await tx.execute(query)]
 
 
+async def entry_sizes(tx: ReadTx, log: Log, start: int, limit: int) -> list[int]:
+    """Give the bytes of the records of a log's entries from index `start`; 0 for an erased one."""
+    query = (
+        select(func.coalesce(func.length(records.c.payload), 0))
+        .join(log_entries, log_entries.c.record_id == records.c.id)
+        .where(log_entries.c.log_id == log.id, log_entries.c.index >= start)
+        .order_by(log_entries.c.index)
+        .limit(limit)
+    )
+    return [row[0] for row in await tx.execute(query)]
+
+
 async def checkpoint_of(tx: ReadTx, log: Log, size: int) -> str | None:
     """Find the note of a published checkpoint of exactly this size."""
     query = select(checkpoints.c.note).where(checkpoints.c.log_id == log.id, checkpoints.c.size == size)

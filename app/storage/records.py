@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from app.domain.audience import Audience
 from app.domain.errors import NotFound
@@ -40,7 +40,10 @@ NOT_FOUND = "There is no such report, or it is not for you."
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A record as it is kept: the frame, its place in the log (None until sequenced), and its bytes unless erased."""
+    """A record as it is kept: the frame, its place in the log (None until sequenced), and a report's headline.
+
+    The signed bytes are fetched apart (`payload`): a page of reports must not carry a megabyte each.
+    """
 
     id: UUID
     kind: str
@@ -56,7 +59,7 @@ class Stored:
     pap: str
     subject: UUID | None
     digest: bytes
-    payload: bytes | None
+    erased: bool
     keyid: str
     signature: bytes
     custody: str
@@ -65,12 +68,10 @@ class Stored:
     log_id: str | None
     log_index: int | None
     state: str | None
+    category: str | None
+    method: str | None
+    confidence: int | None
     indicators: int | None
-
-    @property
-    def envelope(self) -> Envelope | None:
-        """The signed record, or None after its erasure."""
-        return None if self.payload is None else Envelope(self.payload, self.keyid, self.signature)
 
 
 _FRAME = (
@@ -89,7 +90,7 @@ _FRAME = (
         records.c.pap,
         records.c.subject,
         records.c.digest,
-        records.c.payload,
+        records.c.payload.is_(None).label("erased"),
         records.c.keyid,
         records.c.signature,
         records.c.custody,
@@ -98,6 +99,9 @@ _FRAME = (
         log_entries.c.log_id,
         log_entries.c.index.label("log_index"),
         reports.c.state,
+        reports.c.category,
+        reports.c.method,
+        reports.c.confidence,
         reports.c.indicators,
     )
     .join(audiences, audiences.c.id == records.c.audience_id)
@@ -228,6 +232,16 @@ async def get(tx: ReadTx, record_id: UUID) -> Stored:
     if row is None:
         raise NotFound(NOT_FOUND)
     return _stored(row)
+
+
+async def payload(tx: ReadTx, record_id: UUID) -> bytes | None:
+    """Give the signed bytes of a record that the actor may read or has issued; None after its erasure."""
+    query = select(records.c.payload).where(
+        records.c.id == record_id,
+        or_(visible(records.c.audience_id, tx.audiences), records.c.issuer == tx.actor.organization),
+    )
+    found: bytes | None = (await tx.execute(query)).scalar()
+    return found
 
 
 async def find_own(tx: ReadTx, record_id: UUID) -> Stored | None:

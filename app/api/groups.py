@@ -1,0 +1,141 @@
+"""Sharing groups: make one, see yours, join and leave.
+
+The rule here: a group is known to its steward and its members; for anybody else there is none.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from pydantic import Field
+
+from app.api import examples
+from app.api.documents import moment
+from app.api.operations import refusals, takes
+from app.api.shapes import In, Moment, Out
+from app.services import membership
+from app.services.membership import Group
+from app.web.bodies import json_answer, parse_model, read_mapping
+from app.web.deps import actor_of, hall_of, repeat_of, signed_in_router
+from app.web.paging import DEFAULT_LIMIT, MAX_LIMIT, page, read_cursor
+
+router = signed_in_router("groups")
+
+
+class GroupIn(In):
+    """A new group, of which your organization is the steward and a member."""
+
+    name: str = Field(min_length=1, max_length=200)
+    members: list[UUID] = Field(description="Organizations; your own is always one.")
+
+
+class MembersIn(In):
+    """Who joins and who leaves."""
+
+    add: list[UUID] = Field(default=[])
+    remove: list[UUID] = Field(default=[])
+
+
+class GroupOut(Out):
+    """A group; who joins reads it from its beginning."""
+
+    id: UUID
+    name: str
+    steward: UUID
+    version: int
+    created_at: Moment
+    members: list[UUID]
+
+
+class GroupsOut(Out):
+    """A page of groups."""
+
+    groups: list[GroupOut]
+    next: str | None
+
+
+class MembersOut(Out):
+    """The members of a group."""
+
+    members: list[UUID]
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "id": str(group.id),
+        "name": group.name,
+        "steward": str(group.steward),
+        "version": group.version,
+        "created_at": moment(group.created_at),
+        "members": [str(member) for member in group.members],
+    }
+
+
+@router.get("/groups", response_model=GroupsOut, responses=refusals(400))
+async def list_groups(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+    cursor: Annotated[str | None, Query()] = None,
+) -> Response:
+    """List the groups that your organization belongs to or leads."""
+    hall = hall_of(request)
+    after = read_cursor(hall.node.identity, "groups", cursor)
+    found = await membership.list_groups(
+        hall.node, actor_of(request), None if after is None else UUID(after), limit + 1
+    )
+    last = str(found[limit - 1].id) if len(found) > limit else None
+    return page(request, hall.node.identity, "groups", [_group(item) for item in found[:limit]], "groups", last)
+
+
+@router.post(
+    "/groups",
+    status_code=201,
+    response_model=GroupOut,
+    responses=refusals(409, 413, 415),
+    openapi_extra=takes(GroupIn, examples.GROUP),
+)
+async def add_group(request: Request) -> Response:
+    """Make a sharing group."""
+    hall, actor = hall_of(request), actor_of(request)
+    raw, document = await read_mapping(request)
+    said = parse_model(GroupIn, document)
+    made = await membership.add_group(
+        hall.node,
+        actor,
+        said.name,
+        [*said.members, actor.organization],
+        hall.clock(),
+        repeat=repeat_of(request, raw),
+    )
+    return json_answer(_group(made), 201, f"/v1/groups/{made.id}")
+
+
+@router.get("/groups/{group_id}", response_model=GroupOut, responses=refusals(404))
+async def read_group(request: Request, group_id: UUID) -> Response:
+    """Read a group."""
+    return json_answer(_group(await membership.get_group(hall_of(request).node, actor_of(request), group_id)))
+
+
+@router.get("/groups/{group_id}/members", response_model=MembersOut, responses=refusals(404))
+async def list_members(request: Request, group_id: UUID) -> Response:
+    """List the members of a group."""
+    group = await membership.get_group(hall_of(request).node, actor_of(request), group_id)
+    return json_answer({"members": [str(member) for member in group.members]})
+
+
+@router.post(
+    "/groups/{group_id}/members",
+    response_model=GroupOut,
+    responses=refusals(404, 409, 413, 415),
+    openapi_extra=takes(MembersIn, examples.MEMBERS),
+)
+async def change_members(request: Request, group_id: UUID) -> Response:
+    """Let organizations join or leave (the steward), or leave yourself."""
+    hall = hall_of(request)
+    _, document = await read_mapping(request)
+    said = parse_model(MembersIn, document)
+    group = await membership.change_members(hall.node, actor_of(request), group_id, said.add, said.remove, hall.clock())
+    return json_answer(_group(group))
+
+
+BODIES = (GroupIn, MembersIn)

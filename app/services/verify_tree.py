@@ -1,0 +1,104 @@
+"""The tree of one log, grown again from its leaves and compared with what is stored of it.
+
+The rule here: everything stored of the tree - tiles of every level, every checkpoint, its right edge and its note -
+is made again; nothing stored is an input but the leaf hashes. Memory is the right edge.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.domain import checkpoint, merkle
+from app.domain.errors import InvalidProof
+from app.domain.merkle import HASH_BYTES, TILE_WIDTH, Frontier, Tile
+from app.services.node import Node
+from app.services.verdict import Verdict
+from app.storage import checking
+from app.storage.store import ReadTx
+
+
+class GrowingTree:
+    """The tree of a log while its leaves are read in order."""
+
+    def __init__(self, node: Node, tx: ReadTx, verdict: Verdict, log_id: object, origin: str) -> None:
+        """Start with the empty tree of the log with this origin line."""
+        self._node, self._tx, self._verdict = node, tx, verdict
+        self._log, self._origin = log_id, origin
+        self._frontier = Frontier()
+        self._edges: list[bytearray] = []
+        self._full: list[int] = []
+        self._newest = 0
+
+    async def grow(self, leaves: Sequence[bytes]) -> None:
+        """Append leaves, and compare each tile and checkpoint that they complete."""
+        await self._compare_tiles(self._tiles(leaves))
+        start = self._frontier.size
+        for row in await checking.checkpoints_between(self._tx, self._log, start, start + len(leaves)):
+            self._frontier = self._frontier.extend(leaves[self._frontier.size - start : row["size"] - start])
+            self._compare_checkpoint(row)
+        self._frontier = self._frontier.extend(leaves[self._frontier.size - start :])
+
+    async def finish(self) -> None:
+        """Compare what is stored beyond the leaves: there must be nothing, and the newest checkpoint covers all."""
+        size = self._frontier.size
+        for stray in await checking.checkpoints_outside(self._tx, self._log, size):
+            self._fault(f"the checkpoint of size {stray} speaks of a tree that the log never had")
+        for level, index in await checking.tiles_outside(self._tx, self._log, self._full):
+            self._fault(f"the tile {level}/{index} is not one of this log")
+        if self._newest != size:
+            self._fault(f"the newest checkpoint covers {self._newest} of {size} entries")
+
+    def _fault(self, reason: str) -> None:
+        self._verdict.add(reason, log=self._log)
+
+    def _tiles(self, leaves: Sequence[bytes]) -> list[Tile]:
+        made: list[Tile] = []
+        for leaf in leaves:
+            self._push(0, leaf, made)
+        return made
+
+    def _push(self, level: int, digest: bytes, made: list[Tile]) -> None:
+        if level == len(self._edges):
+            self._edges.append(bytearray())
+            self._full.append(0)
+        edge = self._edges[level]
+        edge += digest
+        if len(edge) == TILE_WIDTH * HASH_BYTES:
+            tile = Tile(level, self._full[level], bytes(edge), merkle.root_of(bytes(edge)))
+            made.append(tile)
+            self._full[level] += 1
+            edge.clear()
+            self._push(level + 1, tile.root, made)
+
+    async def _compare_tiles(self, made: Sequence[Tile]) -> None:
+        for level in sorted({tile.level for tile in made}):
+            wanted = [tile for tile in made if tile.level == level]
+            stored = await checking.tiles(self._tx, self._log, level, wanted[0].index, wanted[-1].index)
+            for tile in wanted:
+                name = f"the tile {level}/{tile.index}"
+                if tile.index not in stored:
+                    self._fault(f"{name} is absent")
+                    continue
+                hashes, root = stored[tile.index]
+                if hashes != tile.hashes:
+                    self._fault(f"{name} does not hold the hashes of the log's entries")
+                if root != tile.root:
+                    self._fault(f"{name} does not have the root of its hashes")
+
+    def _compare_checkpoint(self, row: Mapping[str, Any]) -> None:
+        self._verdict.checkpoints += 1
+        self._newest = row["size"]
+        name = f"the checkpoint of size {row['size']}"
+        if row["root"] != self._frontier.root():
+            self._fault(f"{name} does not have the root of the log's entries")
+        if row["frontier"] != self._frontier.to_bytes():
+            self._fault(f"{name} does not have the right edge of the log's entries")
+        identity = self._node.identity
+        try:
+            said = checkpoint.parse_checkpoint(row["note"], identity.node_id, identity.public_key)
+        except (InvalidProof, TypeError, AttributeError) as error:
+            self._fault(f"{name} has a note that does not verify: {error}")
+            return
+        if said.origin != self._origin:
+            self._fault(f"{name} is signed for another log")
+        if (said.size, said.root) != (self._frontier.size, self._frontier.root()):
+            self._fault(f"{name} is signed for another tree")

@@ -1,0 +1,78 @@
+"""Metrics: what the node does, for Prometheus.
+
+The rule here: labels are route templates, methods and status classes; never an address, an id, a name or a detail.
+"""
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self.requests = Counter("watchfire_requests", "Requests answered.", labels, registry=self.registry)
+        self.seconds = Histogram(
+            "watchfire_request_seconds", "Time to answer.", ("method", "route"), buckets=BUCKETS, registry=self.registry
+        )
+        self.owed = Gauge("watchfire_log_owed", "Records owed to the logs.", registry=self.registry)
+        self.owed_seconds = Gauge(
+            "watchfire_log_owed_seconds", "How long the oldest owed record has waited.", registry=self.registry
+        )
+        self._held: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def note(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        held = self._held.get((method, route, status))
+        if held is None:
+            held = (self.requests.labels(method, route, str(status)), self.seconds.labels(method, route))
+            self._held[method, route, status] = held
+        held[0].inc()
+        held[1].observe(seconds)
+
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class MeasureRequests:
+    """Counts every request, and marks every answer as not to be sniffed, framed or referred from."""
+
+    _HEADERS = (
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    )
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        """Stand around an application."""
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *self._HEADERS]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        finally:
+            method = scope["method"] if scope["method"] in METHODS else "OTHER"
+            route = getattr(scope.get("route"), "path", "-")
+            self._metrics.note(method, route, status, time.perf_counter() - started)

@@ -1,0 +1,59 @@
+"""Paging: cursors that hold their own place, and the links to the next page.
+
+The rule here: a cursor is stateless, never expires, is signed, and is good only for the list and filters that gave it.
+"""
+
+import base64
+import binascii
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.domain.errors import InvalidCursor
+from app.services.identity import Identity
+from app.web.bodies import json_answer
+
+DEFAULT_LIMIT = 100  # rows
+MAX_LIMIT = 1_000  # rows: about 1 MB of JSON
+_MAC_BYTES = 12
+
+
+def write_cursor(identity: Identity, purpose: str, place: Any) -> str:
+    """Write the place after which the next page starts; `purpose` names the list with its filters."""
+    body = msgspec.json.encode(place)
+    mac = identity.digest("cursor", purpose.encode() + b"\x00" + body)[:_MAC_BYTES]
+    return base64.urlsafe_b64encode(mac + body).rstrip(b"=").decode()
+
+
+def read_cursor(identity: Identity, purpose: str, cursor: str | None) -> Any:
+    """Read a cursor; None without one (absent or empty). Raises InvalidCursor."""
+    if not cursor:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidCursor("This cursor was not given out here; start again without it.") from error
+    mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+    if identity.digest("cursor", purpose.encode() + b"\x00" + body)[:_MAC_BYTES] != mac:
+        raise InvalidCursor("This cursor belongs to another list or other filters; start again without it.")
+    return msgspec.json.decode(body)
+
+
+def page(
+    request: Request, identity: Identity, name: str, rows: list[dict[str, Any]], purpose: str, last: Any | None
+) -> Response:
+    """Answer a page: its rows, and where another follows, the cursor after `last`."""
+    cursor = None if last is None else write_cursor(identity, purpose, last)
+    response = json_answer({name: rows, "next": cursor})
+    if cursor is not None:
+        response.headers["link"] = next_link(request, cursor)
+    return response
+
+
+def next_link(request: Request, cursor: str) -> str:
+    """Give the Link field to the next page (RFC 8288): the same path and filters, with the cursor."""
+    parameters = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f'<{request.url.path}?{urlencode([*parameters, ("cursor", cursor)])}>; rel="next"'
