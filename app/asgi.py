@@ -30,12 +30,12 @@ from app.worker import loops
 
 VERSION = "1.0.0"  # of the API document
 ROUTERS = (
+    addresses.router,  # first, because routes are matched in order and this one is the hot one
     node.router,
     tokens.router,
     organizations.router,
     groups.router,
     reports.router,
-    addresses.router,
     addresses.screening_router,
     logs.router,
     vocabulary.router,

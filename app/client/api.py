@@ -12,6 +12,7 @@ from app.client.calls import Request, get, part, post
 
 Answer = TypeVar("Answer")
 Rows = TypeVar("Rows")
+Text = TypeVar("Text")
 FOLLOWING_PATHS = {"revocation": "revocation", "erasure": "erasure", "opinion": "opinions", "sighting": "sightings"}
 
 
@@ -23,16 +24,20 @@ class Postable(Protocol):
         ...
 
 
-class Api(ABC, Generic[Answer, Rows]):
+class Api(ABC, Generic[Answer, Rows, Text]):
     """The operations of a node.
 
-    Each answers a JSON object (`Answer`) or walks a list to its end (`Rows`). Raises ProblemError where the node
+    Each answers a JSON object (`Answer`), a text (`Text`), or walks a list (`Rows`). Raises ProblemError where the node
     refuses, NetworkError where it cannot be reached, ProtocolError for an answer that is not understood.
     """
 
     @abstractmethod
     def call(self, request: Request) -> Answer:
         """Send a request whose answer is one JSON object."""
+
+    @abstractmethod
+    def read_text(self, request: Request) -> Text:
+        """Send a request whose answer is a text."""
 
     @abstractmethod
     def walk(self, request: Request, noun: str) -> Rows:
@@ -106,11 +111,11 @@ class Api(ABC, Generic[Answer, Rows]):
         """Walk the organizations that this node knows."""
         return self.walk(get("/v1/organizations", **filters), "organizations")
 
-    def keys(self, organization_id: UUID | str = "self") -> Rows:
+    def keys(self, organization_id: UUID | str) -> Rows:
         """Walk the signing keys of an organization."""
         return self.walk(get(f"/v1/organizations/{part(organization_id)}/keys"), "keys")
 
-    def credentials(self, organization_id: UUID | str = "self") -> Rows:
+    def credentials(self, organization_id: UUID | str) -> Rows:
         """Walk the credentials of an organization; no secret is in them."""
         return self.walk(get(f"/v1/organizations/{part(organization_id)}/credentials"), "credentials")
 
@@ -130,14 +135,19 @@ class Api(ABC, Generic[Answer, Rows]):
         """Walk the logs that one may read."""
         return self.walk(get("/v1/logs"), "logs")
 
-    def checkpoint(self, log_id: str) -> Answer:
-        """Read the signed checkpoint of a log; its text is under `checkpoint`."""
-        return self.call(get(f"/v1/logs/{part(log_id)}/checkpoint"))
+    def checkpoint(self, log_id: str) -> Text:
+        """Read the newest signed checkpoint of a log: a C2SP note."""
+        return self.read_text(get(f"/v1/logs/{part(log_id)}/checkpoint"))
 
     def entries(self, log_id: str, start: int = 0, limit: int | None = None) -> Answer:
         """Read entries of a log from an index on, at most `limit`."""
-        return self.call(get(f"/v1/logs/{part(log_id)}/entries", start=start, limit=limit))
+        return self.call(get(f"/v1/logs/{part(log_id)}/entries", **{"from": start}, limit=limit))
 
-    def proof(self, log_id: str, **question: object) -> Answer:
-        """Ask a log for an inclusion proof (`index`, `size`) or a consistency proof (`first`, `size`)."""
-        return self.call(get(f"/v1/logs/{part(log_id)}/proof", **question))
+    def proof(
+        self, log_id: str, *, index: int | None = None, start: int | None = None, size: int | None = None
+    ) -> Answer:
+        """Ask a log to prove that the entry at `index` is in it, or that it only grew from a size of `start`.
+
+        `size` is the tree's; without it the newest.
+        """
+        return self.call(get(f"/v1/logs/{part(log_id)}/proof", index=index, **{"from": start}, size=size))

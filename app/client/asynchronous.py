@@ -21,7 +21,7 @@ from app.client.problems import NetworkError, ProblemError, ProtocolError
 from app.client.signer import LocalSigner
 
 
-class AsyncClient(Api[Awaitable[dict[str, Any]], AsyncIterator[dict[str, Any]]]):
+class AsyncClient(Api[Awaitable[dict[str, Any]], AsyncIterator[dict[str, Any]], Awaitable[str]]):
     """A partner's client of one node, for asyncio: see `blocking.Client`."""
 
     def __init__(
@@ -107,6 +107,10 @@ class AsyncClient(Api[Awaitable[dict[str, Any]], AsyncIterator[dict[str, Any]]])
     async def call(self, request: Request) -> dict[str, Any]:
         """Send a request whose answer is one JSON object."""
         return read_document(await self.send(request))
+
+    async def read_text(self, request: Request) -> str:
+        """Send a request whose answer is a text."""
+        return (await self.send(replace(request, accept="text/plain"))).decode("utf-8", "replace")
 
     async def walk(self, request: Request, noun: str) -> AsyncIterator[dict[str, Any]]:
         """Walk the pages of a list, asking for each when it is reached."""

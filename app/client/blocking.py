@@ -23,7 +23,7 @@ from app.client.problems import NetworkError, ProblemError, ProtocolError
 from app.client.signer import LocalSigner
 
 
-class Client(Api[dict[str, Any], Iterator[dict[str, Any]]]):
+class Client(Api[dict[str, Any], Iterator[dict[str, Any]], str]):
     """A partner's client of one node.
 
     `url` is the node's address, `key` an API key or token. Use it as a context manager, or close it.
@@ -111,6 +111,10 @@ class Client(Api[dict[str, Any], Iterator[dict[str, Any]]]):
     def call(self, request: Request) -> dict[str, Any]:
         """Send a request whose answer is one JSON object."""
         return read_document(self.send(request))
+
+    def read_text(self, request: Request) -> str:
+        """Send a request whose answer is a text."""
+        return self.send(replace(request, accept="text/plain")).decode("utf-8", "replace")
 
     def walk(self, request: Request, noun: str) -> Iterator[dict[str, Any]]:
         """Walk the pages of a list, asking for each when it is reached."""

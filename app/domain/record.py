@@ -387,12 +387,8 @@ def _nonce(text: object) -> bytes:
     raise InvalidRecord("/nonce must be 16 random bytes in lower-case hexadecimal.")
 
 
-def _strict_report(document: Mapping[str, Any]) -> Report:
-    return read_report(document, strict=True)[0]
-
-
 _READERS: dict[str, Callable[[Mapping[str, Any]], Body]] = {
-    "report": _strict_report,
+    "report": lambda document: read_report(document, strict=True)[0],
     "revocation": partial(read_revocation, strict=True),
     "erasure": read_erasure,
     "opinion": read_opinion,

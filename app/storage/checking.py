@@ -189,8 +189,8 @@ INDICATOR_COLUMNS = tuple(column.name for column in indicators.columns)[1:]
 
 
 async def followers(tx: ReadTx, ids: Sequence[object]) -> dict[object, list[Row]]:
-    """Give what names each of these reports as its subject, each sort once: kind, issuer, audience."""
-    frame = [records.c.subject, records.c.kind, records.c.issuer, records.c.audience_id]
+    """Give what names each of these reports as its subject, each sort once: kind, issuer, audience, marking."""
+    frame = [records.c.subject, records.c.kind, records.c.issuer, records.c.audience_id, records.c.tlp]
     query = select(*_all(frame)).where(_plain(records.c.subject).in_(ids)).distinct()
     found: dict[object, list[Row]] = {}
     for row in await _rows(tx, query):
@@ -319,7 +319,7 @@ async def orphans(tx: ReadTx) -> list[tuple[str, object]]:
     """Name what belongs to nothing: the table, and the id to which its row points."""
     found: list[tuple[str, object]] = []
     for table, child, parent in _BELONGS:
-        source: FromClause = parent.table  # type: ignore[attr-defined]
+        source: FromClause = parent.table
         known = select(parent).select_from(source).where(parent == child).exists()
         query = select(_plain(child)).select_from(table).where(~known).distinct().limit(NAMED)
         found += [(table.name, row[0]) for row in await tx.execute(query)]

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from sqlalchemy import LargeBinary, Select, any_, bindparam, select
+from sqlalchemy import BigInteger, LargeBinary, Select, any_, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
@@ -28,6 +28,7 @@ from app.storage.visibility import bound_ids, visible_bound
 
 FOREVER = 2**63 - 1  # microseconds: no `as_of`
 SQLITE_WIDTHS = (1, 8, 64, 1_000)  # keys of one statement: SQLite prepares one text for each, and takes 32,766 at most
+INLINE_KEYS = 64  # keys that SQLite answers on the loop itself: under a millisecond, less than waking a thread
 SQLITE_READERS = 2  # threads: look-ups and screenings do not wait for each other
 POSTGRESQL_READERS = 8  # connections
 COMMAND_TIMEOUT = 30  # seconds
@@ -111,7 +112,7 @@ def _select() -> Select[Any]:
         .join(audiences, audiences.c.id == indicators.c.audience_id)
         .outerjoin(organizations, organizations.c.id == records.c.issuer)
         .outerjoin(log_entries, log_entries.c.record_id == records.c.id)
-        .where(records.c.received_at <= bindparam("as_of", type_=indicators.c.ordinal.type))
+        .where(records.c.received_at <= bindparam("as_of", type_=BigInteger()))
     )
 
 
@@ -222,6 +223,8 @@ class _Sqlite:
         return _compile(_select().where(indicators.c.key.in_(keys), allowed), sqlite.dialect())
 
     async def search(self, keys: Sequence[bytes], ids: tuple[int, ...], as_of: int) -> list[Hit]:
+        if len(keys) <= INLINE_KEYS:
+            return self._search(keys, bound_ids(ids, "sqlite"), as_of)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._search, keys, bound_ids(ids, "sqlite"), as_of)
 
