@@ -7,7 +7,7 @@ canonical as it stands (`strict`), because nobody but its signer may change it.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,7 @@ REPORT_FIELDS = (
     "indicators",
     "supersedes",
 )
+_PLAIN = frozenset({"chain", "address", "ref"})
 _ASSET = re.compile(
     r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}/[-a-z0-9]{3,8}:[-.%a-zA-Z0-9]{1,128}(/[-.%a-zA-Z0-9]{1,78})?|[A-Za-z0-9.$-]{1,32}"
 )
@@ -62,7 +63,10 @@ _TRANSACTION = re.compile(r"[A-Za-z0-9+/=_:.-]{8,128}")
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """One address in one report; `key` is its 16-byte index key, `chain` a CAIP-2 id, `address` canonical."""
+    """One address in one report; `key` is its 16-byte index key, `chain` a CAIP-2 id, `address` canonical.
+
+    `is_plain` spares the look at the other fields: nothing but chain and address was said.
+    """
 
     chain: str
     address: str
@@ -75,10 +79,13 @@ class Indicator:
     tag: str | None = None
     transactions: tuple[str, ...] = ()
     confidence: int | None = None
+    is_plain: bool = field(default=False, compare=False, repr=False)
 
     def to_document(self) -> dict[str, Any]:
         """Give the indicator as it stands in a record: only what is known."""
         document: dict[str, Any] = {"chain": self.chain, "address": self.address}
+        if self.is_plain:
+            return document
         for name in ("asset", "role", "relation", "tag", "confidence"):
             value = getattr(self, name)
             if value is not None:
@@ -250,8 +257,8 @@ def _indicator(row: object, method: str, *, strict: bool) -> Indicator:
         raise Refusal(
             "/address", f"must be canonical in a signed record: {chain.caip2} {address.canonical}", "not_canonical"
         )
-    if len(fields) == 2:  # noqa: PLR2004 - chain and address only: the common row of a bulk file
-        return Indicator(chain.caip2, address.canonical, address.key, tag=address.tag)
+    if address.tag is None and fields.keys() <= _PLAIN:
+        return Indicator(chain.caip2, address.canonical, address.key, is_plain=True)
     return _qualified(fields, chain.caip2, address, method, strict=strict)
 
 

@@ -17,3 +17,4 @@ async def expire(node: Node, now: datetime) -> None:
     async with node.store.write(system(node.operator)) as tx:
         await idempotency.expire(tx, now - IDEMPOTENCY_KEPT)
         await credentials.expire_assertions(tx, now)
+    await node.store.scrub()

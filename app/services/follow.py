@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from app.domain import access, history, reading, record
-from app.domain import audience as audiences
 from app.domain.actor import Actor
 from app.domain.audience import Audience
 from app.domain.errors import Invalid, NotFound
@@ -20,7 +19,7 @@ from app.domain.signing import Envelope
 from app.services import admit, audit, repeats, signers
 from app.services.node import Node
 from app.services.repeats import Repeat
-from app.services.submit import Submitted, check_own, issuer_of, subject_of
+from app.services.submit import Submitted, check_own, issuer_of, own_audience, subject_of
 from app.storage import records
 from app.storage.organizations import Organization
 from app.storage.records import NOT_FOUND, Stored
@@ -60,7 +59,10 @@ async def follow(
         read, known = READERS[kind]
         reading.check_keys(said, known)
         heard = read({**said, "report": str(report_id)})
-    return await repeats.once_more(lambda: _follow(node, actor, report_id, kind, heard, now, repeat))
+    done = await repeats.once_more(lambda: _follow(node, actor, report_id, kind, heard, now, repeat))
+    if kind == "erasure":
+        await node.store.scrub()
+    return done
 
 
 async def _follow(
@@ -80,9 +82,9 @@ async def _follow(
             present = await records.find_digest(tx, said[1].digest)
             if present is not None:
                 return Submitted(present, created=False)
-        report = await _subject(tx, report_id)
         issuer = await issuer_of(tx)
-        audience = await _own_audience(tx, report)
+        report = await _subject(tx, report_id)
+        audience = await own_audience(tx, report)
         follower, envelope, custody = await _signed(node, tx, issuer, report, audience, kind, said, now)
         history.check_next(follower, subject_of(report, audience))
         await _check_named(tx, report, follower)
@@ -96,6 +98,8 @@ async def _follow(
 
 async def _subject(tx: WriteTx, report_id: UUID) -> Stored:
     report = await records.find_own(tx, report_id) or await records.get(tx, report_id)
+    if await records.hold(tx, report_id):
+        report = await records.find_own(tx, report_id) or await records.get(tx, report_id)
     if report.kind != "report":
         raise NotFound(NOT_FOUND)
     return report
@@ -118,12 +122,6 @@ async def _signed(
     return follower, await signers.sign(node, tx, issuer, follower), "node"
 
 
-async def _own_audience(tx: WriteTx, report: Stored) -> Audience:
-    """Give the audience that the report itself names, which is another while it waits for review."""
-    payload = await records.payload(tx, report.id) if report.quarantined else None
-    return audiences.parse(report.audience) if payload is None else record.parse(payload).audience
-
-
 async def _check_named(tx: WriteTx, report: Stored, follower: Record) -> None:
     """Check that the addresses which a revocation or sighting names stand in the report. Raises Invalid."""
     body = follower.body
@@ -143,7 +141,7 @@ async def _apply(tx: WriteTx, report: Stored, follower: Record) -> None:
     if follower.kind == "erasure":
         await records.erase(tx, report.id)
         return
-    state = report.state or history.LIVE
     if isinstance(follower.body, Revocation) and not follower.body.addresses:
-        state = history.REVOKED
-    await records.set_state(tx, report.id, state)
+        await records.set_state(tx, report.id, history.REVOKED)
+    else:
+        await records.set_followed(tx, report.id)

@@ -306,8 +306,8 @@ async def _state_group(node: Node, tx: WriteTx, group: Group, now: datetime) -> 
 
     A steward that keeps its own key has the node vouch for the membership that it asked for.
     """
+    await organizations.hold(tx, group.steward, alone=False)
     steward = await organizations.get(tx, group.steward)
-    await organizations.hold(tx, steward.id, alone=False)
     body = record.Group(group.id, group.name, group.steward, group.members, group.version)
     audience = audiences.group(group.id)
     stated = admit.frame(node, "group", steward.id, audience, Tlp.AMBER, Pap.AMBER, body, now)

@@ -59,12 +59,7 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
     """
     access.check_act(actor, "screen")
     read_rows = await asyncio.to_thread(_read_all, rows)
-    keys = {
-        address.key: None
-        for readings in read_rows
-        if not isinstance(readings, InvalidAddress)
-        for _, address in readings
-    }
+    keys = dict.fromkeys(key for readings in read_rows if isinstance(readings, list) for _, _, key in readings)
     hits = await node.indicators.search_visible(list(keys), await visible_audiences(node, actor), None)
     histories = await histories_of(node, actor, hits, None)
     by_key: dict[bytes, list[Hit]] = {}
@@ -76,14 +71,13 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
         if isinstance(readings, InvalidAddress):
             answers.append(Screened.invalid(row, readings))
             continue
-        chain, address = readings[0]
-        answer = Screened(row, chain, address, unlisted)
-        for read_chain, read_address in readings:
-            listed = by_key.get(read_address.key)
+        answer = Screened(row, readings[0][0], readings[0][1], unlisted)
+        for chain, address, key in readings:
+            listed = by_key.get(key)
             if listed:
-                asked = read_chain if row.chain is not None else None
+                asked = chain if row.chain is not None else None
                 answer.found = [*answer.found, *(judge(hit, histories, asked) for hit in listed)]
-                answer.chain, answer.address = read_chain, read_address
+                answer.chain, answer.address = chain, address
         if answer.found:
             answer.reputation = reputation.of([claim_of(item) for item in answer.found], now)
         answers.append(answer)
@@ -91,13 +85,16 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
     return answers
 
 
-def _read_all(rows: Sequence[Row]) -> list[tuple[tuple[Chain, Address], ...] | InvalidAddress]:
+_Readings = list[tuple[Chain, Address, bytes]] | InvalidAddress
+
+
+def _read_all(rows: Sequence[Row]) -> list[_Readings]:
     chains: dict[str, Chain | None] = {}
-    answers: list[tuple[tuple[Chain, Address], ...] | InvalidAddress] = []
+    answers: list[_Readings] = []
     for row in rows:
         try:
             if row.chain is None:
-                answers.append(read(row.address, None))
+                answers.append([(chain, address, address.key) for chain, address in read(row.address, None)])
                 continue
             if row.chain not in chains:
                 chains[row.chain] = addresses.find_chain(row.chain)
@@ -105,7 +102,8 @@ def _read_all(rows: Sequence[Row]) -> list[tuple[tuple[Chain, Address], ...] | I
             if chain is None:
                 answers.append(_unknown_chain())
             else:
-                answers.append(((chain, addresses.parse(chain, row.address)),))
+                address = addresses.parse(chain, row.address)
+                answers.append([(chain, address, address.key)])
         except InvalidAddress as error:
             answers.append(error)
     return answers

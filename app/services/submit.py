@@ -149,6 +149,8 @@ async def _keep(
 ) -> None:
     await admit.check_audience(tx, report.audience)
     subject = None if report.subject is None else await records.find_own(tx, report.subject)
+    if subject is not None and await records.hold(tx, subject.id):
+        subject = await records.find_own(tx, subject.id)
     history.check_next(report, None if subject is None else subject_of(subject))
     await admit.admit(node, tx, issuer, report, envelope, custody, now)
     if subject is not None:
@@ -164,8 +166,8 @@ async def _supersede(
 
     An organization that signs itself sends that revocation itself.
     """
-    old_audience = audiences.parse(old.audience)
-    if (old_audience, old.tlp) == (new.audience, new.tlp) or old.quarantined:
+    old_audience = await own_audience(tx, old)
+    if (old_audience, old.tlp) == (new.audience, new.tlp):
         await records.set_state(tx, old.id, history.SUPERSEDED)
     elif custody == "node":
         body = Revocation(old.id, "wrong_audience")
@@ -173,6 +175,12 @@ async def _supersede(
         envelope = await signers.sign(node, tx, issuer, revocation)
         await admit.admit(node, tx, issuer, revocation, envelope, custody, now)
         await records.set_state(tx, old.id, history.REVOKED)
+
+
+async def own_audience(tx: WriteTx, report: Stored) -> Audience:
+    """Give the audience that a report itself names, which is another while it waits for review."""
+    payload = await records.payload(tx, report.id) if report.quarantined else None
+    return audiences.parse(report.audience) if payload is None else record.parse(payload).audience
 
 
 def subject_of(stored: Stored, audience: Audience | None = None) -> Subject:

@@ -181,7 +181,7 @@ async def indicator_rows(tx: ReadTx, ids: Sequence[object]) -> dict[object, list
     query = select(*_all(indicators.c)).where(key.in_(ids)).order_by(indicators.c.record_id, indicators.c.ordinal)
     found: dict[object, list[tuple[Any, ...]]] = {}
     for row in await tx.execute(query):
-        found.setdefault(row[0], []).append(row._tuple()[1:])  # noqa: SLF001 - SQLAlchemy's public name
+        found.setdefault(row[0], []).append(tuple(row)[1:])
     return found
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, or_, select, update
 
 from app.domain.audience import Audience
 from app.domain.errors import NotFound
@@ -254,11 +254,12 @@ async def find_own(tx: ReadTx, record_id: UUID) -> Stored | None:
 async def histories(tx: ReadTx, issuers: Mapping[UUID, UUID], as_of: datetime | None = None) -> dict[UUID, History]:
     """Fold what has become of reports (id to issuer), from the records that the actor may read.
 
-    `as_of` leaves out what this node received later. A superseding report is not read whole: its id is enough.
+    `as_of` leaves out what this node received later. A superseding report is not read whole: its id is enough, also
+    after its own erasure.
     """
     query = select(records.c.subject, records.c.kind, records.c.id, records.c.issuer, records.c.payload).where(
         records.c.subject.in_(issuers),
-        records.c.payload.is_not(None),
+        or_(records.c.payload.is_not(None), records.c.kind == "report"),
         records.c.quarantined.is_(False),
         visible(records.c.audience_id, tx.audiences),
     )
@@ -331,18 +332,37 @@ async def search_visible(tx: ReadTx, filters: Filters, limit: int) -> list[Store
     return [_stored(row) for row in rows]
 
 
+async def hold(tx: WriteTx, report_id: UUID) -> bool:
+    """Hold a report still until the commit, so that what follows it comes one after the other.
+
+    True: read it again, another may have followed it meanwhile. On SQLite the writing transaction is alone anyway.
+    """
+    if tx.dialect != "postgresql":
+        return False
+    await tx.execute(select(records.c.id).where(records.c.id == report_id).with_for_update())
+    return True
+
+
 async def set_state(tx: WriteTx, report_id: UUID, state: str) -> None:
     """Keep what a report has become, for lists; the fold in `domain.history` stays the judge."""
     await tx.execute(update(reports).where(reports.c.record_id == report_id).values(state=state, followed=True))
 
 
+async def set_followed(tx: WriteTx, report_id: UUID) -> None:
+    """Note that something follows a report which leaves its state as it is."""
+    await tx.execute(update(reports).where(reports.c.record_id == report_id).values(followed=True))
+
+
 async def erase(tx: WriteTx, report_id: UUID) -> None:
-    """Take away the content of a report and of what followed it: bytes, claim, indicators, remembered answers."""
+    """Take away the content of a report and of what followed it: bytes, claim, indicators, refused rows.
+
+    That a request led to the report stays remembered: a late repeat must not bring it back.
+    """
     followed = and_(records.c.subject == report_id, records.c.kind.in_(FOLLOWING - {"erasure"}))
     await tx.execute(indicators.delete().where(indicators.c.record_id == report_id))
     await tx.execute(reports.delete().where(reports.c.record_id == report_id))
     await tx.execute(update(records).where((records.c.id == report_id) | followed).values(payload=None))
-    await tx.execute(delete(idempotency).where(idempotency.c.subject == report_id))
+    await tx.execute(update(idempotency).where(idempotency.c.subject == report_id).values(refused=[]))
 
 
 async def waiting(tx: ReadTx, issuer: UUID) -> list[tuple[UUID, bytes, Record]]:

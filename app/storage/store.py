@@ -26,6 +26,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # acknowledged means durable, also when the power fails
     "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",  # an erasure overwrites what it takes away; not every build does so by itself
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA cache_size=-65536",  # 64 MiB
     "PRAGMA temp_store=MEMORY",
@@ -107,11 +108,30 @@ class Store:
     @asynccontextmanager
     async def write(self, actor: Actor) -> AsyncIterator[WriteTx]:
         """Open a writing transaction; it is committed, durably, when the block ends without an exception."""
-        async with self._translate(), self._one_writer(), self.engine.begin() as connection:
-            tx = WriteTx(connection, actor, await self.audiences.of(connection, actor), self.dialect)
-            yield tx
-        if tx.audiences_changed:
-            self.audiences.forget()
+        tx: WriteTx | None = None
+        try:
+            async with self._translate(), self._one_writer(), self.engine.begin() as connection:
+                tx = WriteTx(connection, actor, await self.audiences.of(connection, actor), self.dialect)
+                yield tx
+        finally:
+            # Whatever went wrong, the commit may have happened: who has left must not be held as a member.
+            if tx is not None and tx.audiences_changed:
+                self.audiences.forget()
+
+    async def scrub(self) -> None:
+        """Let nothing of what was erased stay in the files: SQLite's write-ahead log holds older pages.
+
+        Gives way to whoever reads at this moment; the next call does what is left.
+        """
+        if self.dialect != "sqlite":
+            return
+        async with self._translate(), self._one_writer(), self.engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.execute("PRAGMA busy_timeout=0")
+            try:
+                await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                await driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
     async def close(self) -> None:
         """Close every connection."""

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.domain.canonical import MAX_DEPTH
 from app.domain.errors import Invalid, InvalidRecord, Refused
 from app.web.limits import SMALL_BODY, read_body
 
@@ -23,10 +22,9 @@ In = TypeVar("In", bound=BaseModel)
 
 
 def parse_json(raw: bytes) -> Any:
-    """Read a JSON document: UTF-8, no duplicate keys, no NaN, bounded depth. Raises Invalid."""
+    """Read a JSON document: UTF-8, no duplicate keys, no NaN, no deeper than the interpreter's limit. Raises Invalid."""
     try:
         document = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
-        _check_depth(document, 0)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The body is not JSON that this node reads: {_reason(error)}.") from error
     return document
@@ -53,19 +51,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(text: str) -> NoReturn:
     raise _NotStrictError(f"{text} is not a JSON number")
-
-
-def _check_depth(value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise _NotStrictError(f"it is nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, dict):
-        for item in value.values():
-            if isinstance(item, dict | list):
-                _check_depth(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict | list):
-                _check_depth(item, depth + 1)
 
 
 def parse_model(model: type[In], document: Any) -> In:
