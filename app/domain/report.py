@@ -7,13 +7,14 @@ canonical as it stands (`strict`), because nobody but its signer may change it.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.domain import address as addresses
 from app.domain import reading, vocabulary
+from app.domain.address import Address, Chain
 from app.domain.errors import Invalid, InvalidAddress, InvalidRecord, Refused
 from app.domain.reading import Refusal
 from app.domain.timestamps import LATEST, format_time
@@ -61,11 +62,10 @@ _ASSET = re.compile(
 _TRANSACTION = re.compile(r"[A-Za-z0-9+/=_:.-]{8,128}")
 
 
-@dataclass(frozen=True, slots=True)
-class Indicator:
+class Indicator(NamedTuple):
     """One address in one report; `key` is its 16-byte index key, `chain` a CAIP-2 id, `address` canonical.
 
-    `is_plain` spares the look at the other fields: nothing but chain and address was said.
+    A tuple, because a report has up to 10,000 of them and making one must cost no more than reading its address.
     """
 
     chain: str
@@ -79,12 +79,11 @@ class Indicator:
     tag: str | None = None
     transactions: tuple[str, ...] = ()
     confidence: int | None = None
-    is_plain: bool = field(default=False, compare=False, repr=False)
 
     def to_document(self) -> dict[str, Any]:
         """Give the indicator as it stands in a record: only what is known."""
         document: dict[str, Any] = {"chain": self.chain, "address": self.address}
-        if self.is_plain:
+        if self[3:] == _NOTHING_ELSE:
             return document
         for name in ("asset", "role", "relation", "tag", "confidence"):
             value = getattr(self, name)
@@ -97,6 +96,9 @@ class Indicator:
         if self.transactions:
             document["transactions"] = list(self.transactions)
         return document
+
+
+_NOTHING_ELSE = Indicator("", "", b"")[3:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +232,11 @@ def read_indicators(
     rows = reading.rows(reading.need(document, "indicators"), "/indicators", 1, MAX_INDICATORS)
     accepted: list[Indicator] = []
     refused: list[Refused] = []
+    chains: dict[str, Chain] = {}
     for place, row in enumerate(rows):
         ref = row.get("ref") if isinstance(row, dict) and not strict else None
         try:
-            accepted.append(_indicator(row, method, strict=strict))
+            accepted.append(_indicator(row, method, chains, strict=strict))
         except InvalidAddress as error:
             refused.append(Refused(error.reason, error.detail, f"/indicators/{place}/address", _ref(ref)))
         except Invalid as error:
@@ -242,13 +245,12 @@ def read_indicators(
     return accepted, tuple(refused)
 
 
-def _indicator(row: object, method: str, *, strict: bool) -> Indicator:
+def _indicator(row: object, method: str, chains: dict[str, Chain], *, strict: bool) -> Indicator:
     fields = reading.mapping(row, "")
-    chain = addresses.find_chain(reading.text(reading.need(fields, "chain"), "/chain", 64))
+    named = fields.get("chain")
+    chain = chains.get(named) if isinstance(named, str) else None
     if chain is None:
-        raise Refusal(
-            "/chain", "is not known; give a CAIP-2 id such as eip155:1 or a slug such as bitcoin.", "unknown_chain"
-        )
+        chain = chains[fields["chain"]] = _chain(fields)
     given = reading.need(fields, "address")
     if not isinstance(given, str):
         raise Refusal("/address", "must be a text.")
@@ -258,13 +260,20 @@ def _indicator(row: object, method: str, *, strict: bool) -> Indicator:
             "/address", f"must be canonical in a signed record: {chain.caip2} {address.canonical}", "not_canonical"
         )
     if address.tag is None and fields.keys() <= _PLAIN:
-        return Indicator(chain.caip2, address.canonical, address.key, is_plain=True)
+        return Indicator(chain.caip2, address.canonical, address.key)
     return _qualified(fields, chain.caip2, address, method, strict=strict)
 
 
-def _qualified(
-    fields: dict[str, Any], chain: str, address: addresses.Address, method: str, *, strict: bool
-) -> Indicator:
+def _chain(fields: dict[str, Any]) -> Chain:
+    chain = addresses.find_chain(reading.text(reading.need(fields, "chain"), "/chain", 64))
+    if chain is None:
+        raise Refusal(
+            "/chain", "is not known; give a CAIP-2 id such as eip155:1 or a slug such as bitcoin.", "unknown_chain"
+        )
+    return chain
+
+
+def _qualified(fields: dict[str, Any], chain: str, address: Address, method: str, *, strict: bool) -> Indicator:
     if not strict:
         reading.check_keys(fields, (*INDICATOR_FIELDS, "ref"))
     confidence = _integer(fields, "confidence", 0, 100)

@@ -5,8 +5,7 @@ describe and never enter the key.
 """
 
 import hashlib
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 VERIFIED: Final = "verified"
 ABSENT: Final = "absent"
@@ -18,9 +17,8 @@ def address_key(family: str, canonical: str) -> bytes:
     return hashlib.sha256(f"{family}\0{canonical}".encode()).digest()[:_KEY_BYTES]
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """One address, parsed.
+class Address(NamedTuple):
+    """One address, parsed; a tuple, because bulk work makes one for every row.
 
     `checksum` is `verified`, or `absent` when the text carried none. `kind` is the family's own word ("p2pkh",
     "account"). `tag` is the destination tag or payment id that was inside the text; it names one customer of a
