@@ -1,3 +1,126 @@
 """What every test may ask for."""
 
-pytest_plugins = ["tests.postgres"]
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from app.storage import migrate
+from app.storage.store import open_store
+from tests.world import Home, World
+
+pytest_plugins = ["tests.postgres"]  # not imported here: pytest must be the first, to rewrite its asserts
+
+EXAMPLES = int(os.environ.get("WATCHFIRE_TEST_EXAMPLES", "1"))  # times as many examples as in the ordinary run
+DATABASE = "watchfire"
+OWNER = "watchfire_owner"
+
+settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    print_blob=True,
+)
+settings.load_profile("house")
+
+Fresh = Callable[[], str]
+
+# Empties what a test has left, past the triggers that protect the logs; a table that is empty already costs nothing.
+_EMPTY = """
+DO $$
+DECLARE name text; used text[] := '{}'; found boolean;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', name) INTO found;
+        IF found THEN used := used || quote_ident(name); END IF;
+    END LOOP;
+    IF used <> '{}' THEN EXECUTE 'TRUNCATE ' || array_to_string(used, ', ') || ' CASCADE'; END IF;
+END $$
+"""
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One migrated SQLite file, to be copied."""
+    path: Path = tmp_path_factory.mktemp("template") / "watchfire.db"
+    _migrate(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: Any) -> str:
+    """One migrated PostgreSQL database of this worker; the tables are the owner's, the tests are the application."""
+    postgres_server.create_database(DATABASE)
+    _migrate(postgres_server.url(DATABASE, OWNER))
+    return DATABASE
+
+
+@pytest.fixture
+def fresh_sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Fresh]:
+    """Give the URL of an empty migrated SQLite file, another at each call."""
+    made = 0
+
+    def fresh() -> str:
+        nonlocal made
+        made += 1
+        path = tmp_path / f"watchfire-{made}.db"
+        shutil.copyfile(sqlite_template, path)
+        return f"sqlite+aiosqlite:///{path}"
+
+    yield fresh
+    for path in tmp_path.glob("watchfire-*.db*"):
+        path.unlink()
+
+
+@pytest.fixture
+def fresh_postgresql(postgres_server: Any, postgres_database: str) -> Fresh:
+    """Give the URL of the migrated PostgreSQL database as the application's role, emptied at each call."""
+
+    def fresh() -> str:
+        postgres_server.execute(_EMPTY, postgres_database)
+        return postgres_server.url(postgres_database)
+
+    return fresh
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh(request: pytest.FixtureRequest) -> Fresh:
+    """Give what makes empty migrated stores, on each kind of database; on PostgreSQL one at a time."""
+    found: Fresh = request.getfixturevalue(f"fresh_{request.param}")
+    return found
+
+
+@pytest.fixture
+def database(fresh: Fresh) -> str:
+    """The URL of an empty migrated store, on each kind of database."""
+    return fresh()
+
+
+@pytest.fixture
+async def world(database: str) -> AsyncIterator[World]:
+    """A world with one node."""
+    made = World()
+    await made.add_home(database)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def home(world: World) -> Home:
+    """The one node of the world."""
+    return world.homes[0]
+
+
+def _migrate(url: str) -> None:
+    async def upgrade() -> None:
+        store = open_store(url)
+        await migrate.upgrade(store)
+        await store.close()
+
+    asyncio.run(upgrade())

@@ -38,7 +38,7 @@ class AuditOut(Out):
 @router.get("/audit", response_model=AuditOut, responses=refusals(400))
 async def read_audit(
     request: Request,
-    deed: Annotated[str | None, Query(max_length=64)] = None,
+    deed: Annotated[str | None, Query(pattern=r"^[a-z_]{1,64}$")] = None,
     address: Annotated[str | None, Query(max_length=256, description="Who of us looked this address up?")] = None,
     chain: Annotated[str | None, Query(max_length=64, description="The chain of `address`.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
@@ -46,8 +46,8 @@ async def read_audit(
 ) -> Response:
     """Read what your organization's people and machines asked and did. What was looked up cannot be listed."""
     hall = hall_of(request)
-    purpose = f"audit {deed} {address} {chain}"
-    after = read_cursor(hall.node.identity, purpose, cursor)
+    purpose = ("audit", deed, address, chain)
+    after = read_cursor(request, purpose, cursor)
     try:
         readings = () if address is None else look_up.read(address, look_up.find_chain(chain))
     except InvalidAddress as error:
@@ -74,4 +74,4 @@ async def read_audit(
         for item in found[:limit]
     ]
     last = found[limit - 1].index if len(found) > limit else None
-    return page(request, hall.node.identity, "audit", rows, purpose, last)
+    return page(request, rows, purpose, last)

@@ -3,16 +3,18 @@
 The rule here: a group is known to its steward and its members; for anybody else there is none.
 """
 
+import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Header, Query, Request, Response
 from pydantic import Field
 
 from app.api import examples
 from app.api.documents import moment
 from app.api.operations import refusals, takes
 from app.api.shapes import In, Moment, Out
+from app.domain.errors import Invalid
 from app.services import membership
 from app.services.membership import Group
 from app.web.bodies import json_answer, parse_model, read_mapping
@@ -20,6 +22,7 @@ from app.web.deps import actor_of, hall_of, repeat_of, signed_in_router
 from app.web.paging import DEFAULT_LIMIT, MAX_LIMIT, page, read_cursor
 
 router = signed_in_router("groups")
+_ETAG = re.compile(r'"(\d{1,9})"')
 
 
 class GroupIn(In):
@@ -79,12 +82,12 @@ async def list_groups(
 ) -> Response:
     """List the groups that your organization belongs to or leads."""
     hall = hall_of(request)
-    after = read_cursor(hall.node.identity, "groups", cursor)
+    after = read_cursor(request, ("groups",), cursor)
     found = await membership.list_groups(
         hall.node, actor_of(request), None if after is None else UUID(after), limit + 1
     )
     last = str(found[limit - 1].id) if len(found) > limit else None
-    return page(request, hall.node.identity, "groups", [_group(item) for item in found[:limit]], "groups", last)
+    return page(request, [_group(item) for item in found[:limit]], ("groups",), last)
 
 
 @router.post(
@@ -113,7 +116,13 @@ async def add_group(request: Request) -> Response:
 @router.get("/groups/{group_id}", response_model=GroupOut, responses=refusals(404))
 async def read_group(request: Request, group_id: UUID) -> Response:
     """Read a group."""
-    return json_answer(_group(await membership.get_group(hall_of(request).node, actor_of(request), group_id)))
+    return _answer(await membership.get_group(hall_of(request).node, actor_of(request), group_id))
+
+
+def _answer(group: Group) -> Response:
+    response = json_answer(_group(group))
+    response.headers["etag"] = f'"{group.version}"'
+    return response
 
 
 @router.get("/groups/{group_id}/members", response_model=MembersOut, responses=refusals(404))
@@ -126,16 +135,37 @@ async def list_members(request: Request, group_id: UUID) -> Response:
 @router.post(
     "/groups/{group_id}/members",
     response_model=GroupOut,
-    responses=refusals(404, 409, 413, 415),
+    responses=refusals(404, 409, 412, 413, 415),
     openapi_extra=takes(MembersIn, examples.MEMBERS),
 )
-async def change_members(request: Request, group_id: UUID) -> Response:
+async def change_members(
+    request: Request,
+    group_id: UUID,
+    if_match: Annotated[str | None, Header(description="The ETag of the group as you read it.")] = None,
+) -> Response:
     """Let organizations join or leave (the steward), or leave yourself."""
     hall = hall_of(request)
     _, document = await read_mapping(request)
     said = parse_model(MembersIn, document)
-    group = await membership.change_members(hall.node, actor_of(request), group_id, said.add, said.remove, hall.clock())
-    return json_answer(_group(group))
+    group = await membership.change_members(
+        hall.node,
+        actor_of(request),
+        group_id,
+        said.add,
+        said.remove,
+        hall.clock(),
+        expected=_version(if_match),
+    )
+    return _answer(group)
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match == "*":
+        return None
+    found = _ETAG.fullmatch(if_match)
+    if found is None:
+        raise Invalid('If-Match must be the ETag of the group, such as "3".')
+    return int(found.group(1))
 
 
 BODIES = (GroupIn, MembersIn)

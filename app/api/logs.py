@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
 
-from app.api.operations import refusals
+from app.api.operations import also_lines, refusals
 from app.api.shapes import AudienceModel, EnvelopeModel, Out
 from app.domain import merkle
 from app.domain.errors import Invalid, InvalidProof
@@ -79,7 +79,7 @@ async def list_logs(
 ) -> Response:
     """List the logs that you may read."""
     hall = hall_of(request)
-    after = read_cursor(hall.node.identity, "logs", cursor)
+    after = read_cursor(request, ("logs",), cursor)
     found = await read_log.list_logs(hall.node, actor_of(request), after or "", limit + 1)
     rows = [
         {
@@ -98,7 +98,7 @@ async def list_logs(
         for log, head in found[:limit]
     ]
     last = found[limit - 1][0].id if len(found) > limit else None
-    return page(request, hall.node.identity, "logs", rows, "logs", last)
+    return page(request, rows, ("logs",), last)
 
 
 @router.get(
@@ -115,7 +115,11 @@ async def read_checkpoint(request: Request, log_id: LogId) -> Response:
     return Response(note, media_type="text/plain")
 
 
-@router.get("/logs/{log_id}/entries", response_model=EntriesOut, responses=refusals(404))
+@router.get(
+    "/logs/{log_id}/entries",
+    response_model=EntriesOut,
+    responses={**refusals(404), **also_lines(EntriesOut, "Entries in their order.")},
+)
 async def list_entries(
     request: Request,
     log_id: LogId,

@@ -8,7 +8,7 @@ import binascii
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
 from app.api import examples
@@ -26,6 +26,7 @@ from app.web.deps import actor_of, hall_of, repeat_of, signed_in_router
 from app.web.paging import DEFAULT_LIMIT, MAX_LIMIT, page, read_cursor
 
 router = signed_in_router("organizations")
+CredentialId = Annotated[str, Path(pattern=r"^[0-9a-z]{16}$")]
 
 
 class OrganizationIn(In):
@@ -172,13 +173,13 @@ async def list_organizations(
 ) -> Response:
     """List the partners known here."""
     hall = hall_of(request)
-    after = read_cursor(hall.node.identity, "organizations", cursor)
+    after = read_cursor(request, ("organizations",), cursor)
     found = await membership.list_organizations(
         hall.node, actor_of(request), None if after is None else UUID(after), limit + 1
     )
     rows = [_organization(request, item) for item in found[:limit]]
     last = str(found[limit - 1].id) if len(found) > limit else None
-    return page(request, hall.node.identity, "organizations", rows, "organizations", last)
+    return page(request, rows, ("organizations",), last)
 
 
 @router.post(
@@ -299,7 +300,7 @@ async def add_credential(request: Request, organization_id: UUID) -> Response:
 
 
 @router.delete("/organizations/{organization_id}/credentials/{credential_id}", status_code=204, responses=refusals(404))
-async def revoke_credential(request: Request, organization_id: UUID, credential_id: str) -> Response:
+async def revoke_credential(request: Request, organization_id: UUID, credential_id: CredentialId) -> Response:
     """Revoke an API key, and every token that was exchanged for it."""
     hall = hall_of(request)
     await membership.revoke_credential(hall.node, actor_of(request), organization_id, credential_id, hall.clock())

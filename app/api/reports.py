@@ -206,8 +206,8 @@ async def list_reports(
     if category is not None:
         reading.word(category, vocabulary.CATEGORIES, "/query/category")
     found_chain = look_up.find_chain(chain)
-    purpose = f"reports {category} {state} {issuer} {chain} {since}"
-    before = read_cursor(hall.node.identity, purpose, cursor)
+    purpose = ("reports", category, state, issuer, chain, since)
+    before = read_cursor(request, purpose, cursor)
     filters = Filters(
         category=category,
         state=state,
@@ -218,9 +218,7 @@ async def list_reports(
     )
     found = await read_reports.list_reports(hall.node, actor_of(request), filters, limit + 1)
     rows = [documents.report_row(hall.node, item) for item in found[:limit]]
-    return page(
-        request, hall.node.identity, "reports", rows, purpose, str(found[limit - 1].id) if len(found) > limit else None
-    )
+    return page(request, rows, purpose, str(found[limit - 1].id) if len(found) > limit else None)
 
 
 @router.get("/reports/{report_id}", response_model=ReportOut, responses=refusals(404))

@@ -10,7 +10,7 @@ from app.domain import address as addresses
 from app.domain import marking, vocabulary
 from app.domain.actor import Scope
 from app.web.bodies import json_answer
-from app.web.deps import hall_of, signed_in_router
+from app.web.deps import signed_in_router
 from app.web.paging import DEFAULT_LIMIT, MAX_LIMIT, page, read_cursor
 
 router = signed_in_router("vocabulary")
@@ -120,11 +120,10 @@ def _matching(rows: list[dict[str, Any]], q: str | None) -> list[dict[str, Any]]
 def _page(
     request: Request, name: str, rows: list[dict[str, Any]], q: str | None, limit: int, cursor: str | None
 ) -> Response:
-    identity = hall_of(request).node.identity
-    purpose = f"{name} {q}"
-    start = read_cursor(identity, purpose, cursor) or 0
+    purpose = (name, q)
+    start = read_cursor(request, purpose, cursor) or 0
     last = start + limit if start + limit < len(rows) else None
-    return page(request, identity, name, rows[start : start + limit], purpose, last)
+    return page(request, rows[start : start + limit], purpose, last)
 
 
 @router.get("/vocabulary", response_model=VocabularyOut, responses=refusals())

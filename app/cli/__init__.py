@@ -34,13 +34,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "serve": ("app.cli.node:serve", "Run the node."),
         "node": ("app.cli.node:node", "Show the node's id, fingerprint and address."),
         "migrate": ("app.cli.node:migrate", "Bring the database to this version."),
-        "doctor": ("app.cli.node:doctor", "Check that the node is well."),
+        "doctor": ("app.cli.doctor:doctor", "Check that the node is well."),
         "openapi": ("app.cli.node:openapi", "Write the API's document."),
-        "log": ("app.cli.node:log", "Verify the node's logs."),
+        "log": ("app.cli.log:log", "Verify the node's logs."),
         "organization": ("app.cli.organizations:organization", "Add and list organizations."),
         "credential": ("app.cli.organizations:credential", "Add and revoke API keys."),
-        "key": ("app.cli.organizations:key", "Enrol and revoke signing keys."),
-        "group": ("app.cli.organizations:group", "Add sharing groups and their members."),
+        "key": ("app.cli.keys:key", "Enrol and revoke signing keys."),
+        "group": ("app.cli.groups:group", "Add sharing groups and their members."),
     }
 )
 _PARTNER: Final = ("login", "check", "screen", "submit", "import", "report", "reports", "revoke")

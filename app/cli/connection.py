@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from app.client import Client, LocalSigner
 
 F = TypeVar("F", bound=Callable[..., Any])
+AT_ONCE = 3  # tries of one call while somebody waits: about a second until "no answer"
+LONG = 8  # tries of one call of a long run: about a minute
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -29,14 +31,14 @@ class Connection:
     url: str
     key: str = field(repr=False)
 
-    def client(self, timeout: float = 60.0) -> "Client":
-        """Make the client; nothing is sent yet. `timeout` is in seconds."""
+    def client(self, attempts: int = AT_ONCE) -> "Client":
+        """Make the client; nothing is sent yet. `attempts` is how often a call is tried at most."""
         from app.client import Client, Pacing  # noqa: PLC0415 - httpx only when a node is asked
 
         if self.key and urlsplit(self.url).scheme == "http" and urlsplit(self.url).hostname not in _LOCAL:
             say(f"Warning: the API key travels unencrypted to {self.url}; use https.")
         try:
-            return Client(self.url, self.key, pacing=Pacing(timeout=timeout))
+            return Client(self.url, self.key, pacing=Pacing(attempts=attempts))
         except ValueError as error:
             raise click.UsageError(f"--url: {error}") from error
 

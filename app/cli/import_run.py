@@ -94,10 +94,13 @@ class Run:
     def _good(self, rows: Iterable[Row | RefusedRow]) -> Iterator[Row]:
         for row in rows:
             self.outcome.read += 1
-            if isinstance(row, Row):
-                yield row
-            else:
+            if isinstance(row, RefusedRow):
                 self.outcome.refusals.append(row)
+            elif not row.chain:
+                detail = "The row states no chain: add a column 'chain', or give --chain."
+                self.outcome.refusals.append(RefusedRow(row.number, "missing_chain", detail, row.ref, row.address))
+            else:
+                yield row
 
     def _judge_here(self, batch: Batch) -> Acknowledged | None:
         """Refuse a batch that lacks what every report needs; without a node, judge every batch."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from app.cli.claims import claim_options, stated
-from app.cli.connection import Connection, connect, connection_options, load_signer
+from app.cli.connection import LONG, Connection, connect, connection_options, load_signer
 from app.cli.failures import Exit
 from app.cli.output import choose_form, print_document, say
 from app.cli.progress import progress
@@ -103,7 +103,7 @@ def _run(  # noqa: PLR0913 - what one run is made of
             document = read_rows(stream, form, chain, fields)
     kept = None if name == STDIN or node is None else _beside(name, ".import.ndjson")
     with ExitStack() as stack:
-        client = None if node is None else stack.enter_context(node.client())
+        client = None if node is None else stack.enter_context(node.client(LONG))
         signer = None if client is None or sign_with is None else load_signer(client, sign_with)
         plan = Plan(fields, import_name, by_source, client, signer)
         journal = stack.enter_context(Journal(kept, _journal_name(import_name, node), restart=restart))

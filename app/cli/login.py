@@ -20,10 +20,11 @@ from app.cli.output import print_document, say
 @click.option("--json", "as_json", is_flag=True, help="Print what was kept as JSON.")
 def login(url: str, key: str | None, key_file: Path | None, name: str, as_json: bool) -> None:
     """Keep a node's address and an API key in a profile, once the node has accepted the key."""
+    profile.check_name(name)
     secret = _secret(key, key_file)
     with Connection(url, secret).client() as client:
         organization = client.organization()
-    place = profile.save(profile.check_name(name), url, secret)
+    place = profile.save(name, url, secret)
     if as_json:
         kept = {"profile": name, "url": url, "organization": organization.get("id"), "key_file": str(place)}
         print_document(kept)

@@ -5,12 +5,14 @@ to the logs and the audit is sequenced before it ends.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from app.cli.output import plain, print_document
 
 if TYPE_CHECKING:
     from app.domain.actor import Actor
@@ -37,6 +39,26 @@ def data_option(command: F) -> F:
 def json_option(command: F) -> F:
     """Add --json to a command, as the parameter `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def organization_option(command: F) -> F:
+    """Add --organization to a command, as the parameter `owner`."""
+    option = click.option("--organization", "owner", type=click.UUID, help="Its id [the operator's organization].")
+    return option(command)
+
+
+def show(document: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what a deed gave: JSON, or a line for each name."""
+    if as_json:
+        print_document(document)
+        return
+    for name, value in document.items():
+        click.echo(f"{name.replace('_', ' '):<14}{plain(value)}")
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """Write a time for a row, nothing for none."""
+    return None if moment is None else moment.isoformat()
 
 
 def read_settings(data: Path, **chosen: object) -> "Settings":

@@ -14,6 +14,9 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMS = ("table", "json", "ndjson")
+_WHOLE = frozenset({"id", "report"})  # columns that are copied into the next command
+_MOMENTS = ("_at", "_seen", "_until")
+_DAY = 10  # characters of a date
 
 
 def form_options(command: F) -> F:
@@ -52,18 +55,25 @@ def print_rows(rows: Iterable[Mapping[str, Any]], form: str, columns: Sequence[s
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Draw a table; long cells are folded, never cut."""
+    """Draw a table of the columns that hold something; long cells are folded, never cut, and ids stay whole."""
     from rich.box import SIMPLE  # noqa: PLC0415 - rich only when drawing
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    cells = [[_short(column, plain(value)) for column, value in zip(columns, row, strict=True)] for row in rows]
+    used = [place for place in range(len(columns)) if any(row[place] for row in cells)]
     table = Table(box=SIMPLE, pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain(value)) for value in row))
-    Console(no_color=bool(os.environ.get("NO_COLOR")), highlight=False).print(table)
+    for place in used:
+        table.add_column(columns[place].replace("_", " "), overflow="fold", no_wrap=columns[place] in _WHOLE)
+    for row in cells:
+        table.add_row(*(Text(row[place]) for place in used))
+    Console(color_system=None if os.environ.get("NO_COLOR") else "auto", highlight=False).print(table)
+
+
+def _short(column: str, text: str) -> str:
+    """Write a moment as its day: a table is an overview, the whole is in --json."""
+    return text[:_DAY] if column.endswith(_MOMENTS) else text
 
 
 def plain(value: Any) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from app.cli.check import HITS, exit_of
-from app.cli.connection import connect, connection_options
+from app.cli.connection import LONG, connect, connection_options
 from app.cli.failures import Exit
 from app.cli.output import say
 from app.cli.progress import progress
@@ -54,7 +54,11 @@ def screen(
     """Ask about every address of FILE (- is stdin): CSV, NDJSON, TagPack, or one address a line."""
     chosen = form or ("ndjson" if out == STDIN or Path(out).suffix.lower() in _NDJSON else "csv")
     counts: Counter[str] = Counter()
-    with open_source(name, seekable=False) as stream, connect(**node).client() as client, progress("Screening") as told:
+    with (
+        open_source(name, seekable=False) as stream,
+        connect(**node).client(LONG) as client,
+        progress("Screening") as told,
+    ):
         # A category, because a screening asks of every tag, whatever it is about.
         document = read_rows(stream, form_of(name, stream, wanted), chain, {"category": "service_infrastructure"})
         with _opened(out) as sink:

@@ -27,7 +27,7 @@ class Refusal(InvalidRecord):
 
     def __init__(self, pointer: str, detail: str, code: str = "invalid_field") -> None:
         """Name the field by its pointer."""
-        super().__init__(f"{pointer}: {detail}", errors=(Refused(code, detail, pointer),))
+        super().__init__(f"{pointer or 'The document'}: {detail}", errors=(Refused(code, detail, pointer),))
 
 
 def check_keys(document: Mapping[str, Any], known: Iterable[str], pointer: str = "") -> None:

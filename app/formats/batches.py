@@ -6,7 +6,6 @@ number; and every source of a row is in the evidence of its report.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from app.domain.report import MAX_EVIDENCE, MAX_INDICATORS
@@ -108,10 +107,3 @@ def has_few_sources(rows: Iterable[Row | RefusedRow]) -> bool:
 def _size(row: Row) -> int:
     extra = sum(len(name) + len(str(value)) + 8 for name, value in row.fields.items()) if row.fields else 0
     return len(row.address.encode()) + len(row.chain) + extra + _ROW_BYTES
-
-
-def in_slices(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
-    """Cut rows into lists of at most `most`, in order."""
-    iterator = iter(rows)
-    while piece := list(islice(iterator, most)):
-        yield piece

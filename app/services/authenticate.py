@@ -54,6 +54,7 @@ class Authenticator:
         self._node = node
         self._questions = questions
         self._held: OrderedDict[tuple[str, str], _Held] = OrderedDict()
+        self._generation = 0
 
     async def authenticate(self, headers: Mapping[str, str], ip: str | None, now: datetime) -> Actor:
         """Give the actor of a request's headers (lower-case names). Raises Unauthenticated."""
@@ -62,8 +63,10 @@ class Authenticator:
         if held is None or held.until < time.monotonic():
             if max(map(len, presented)) > MAX_HEADER:
                 raise Unauthenticated(REFUSED)
+            generation = self._generation
             held = await self._verify(headers, now)
-            self._held[presented] = held
+            if generation == self._generation:  # else something was revoked while this was verified
+                self._held[presented] = held
             while len(self._held) > MAX_HELD:
                 self._held.popitem(last=False)
         if held.expires_at is not None and held.expires_at <= now:
@@ -76,6 +79,7 @@ class Authenticator:
 
     def forget(self) -> None:
         """Forget everything held: a credential or a key was revoked."""
+        self._generation += 1
         self._held.clear()
 
     async def _verify(self, headers: Mapping[str, str], now: datetime) -> _Held:

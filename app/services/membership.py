@@ -12,7 +12,7 @@ from uuid import UUID
 from app.domain import access, reading, record, signing, vocabulary
 from app.domain import audience as audiences
 from app.domain.actor import Actor, Scope
-from app.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from app.domain.marking import Pap, Tlp, read_tlp
 from app.services import admit, api_keys, audit, repeats, signers
 from app.services.node import Node
@@ -277,16 +277,28 @@ async def _check_members(tx: WriteTx, members: Sequence[UUID]) -> None:
 
 
 async def change_members(
-    node: Node, actor: Actor, group_id: UUID, add: Sequence[UUID], remove: Sequence[UUID], now: datetime
+    node: Node,
+    actor: Actor,
+    group_id: UUID,
+    add: Sequence[UUID],
+    remove: Sequence[UUID],
+    now: datetime,
+    *,
+    expected: int | None = None,
 ) -> Group:
     """Let organizations join or leave a group: the steward any, a member itself out.
 
-    Who joins reads the group from its beginning; who leaves reads nothing of it from the commit on. Raises NotFound for
-    a hidden and an absent group alike, Forbidden, Invalid.
+    Who joins reads the group from its beginning; who leaves reads nothing of it from the commit on. `expected` is the
+    version that the caller saw. Raises NotFound for a hidden and an absent group alike, Forbidden, Invalid,
+    PreconditionFailed.
     """
     access.check_act(actor, "change_group")
     async with node.store.write(actor) as tx:
         group = await groups.get_known(tx, group_id, for_change=True)
+        if expected is not None and expected != group.version:
+            raise PreconditionFailed(
+                f"The group is at version {group.version} now; read it again before you change it."
+            )
         leaves = not add and set(remove) == {actor.organization}
         if group.steward != actor.organization and not leaves:
             raise Forbidden("Only the group's steward may change its members; a member may leave.")

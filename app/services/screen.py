@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
+from uuid import UUID
 
 from app.domain import access, reputation
 from app.domain import address as addresses
@@ -52,6 +53,10 @@ class Screened:
 _INVALID = Reputation("invalid")
 
 
+def _order(hit: Hit) -> tuple[datetime, UUID, int]:
+    return hit.issued_at, hit.report, hit.ordinal
+
+
 async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[Row], now: datetime) -> list[Screened]:
     """Tell what the actor may know about up to MAX_ROWS addresses, in the order of the rows.
 
@@ -76,6 +81,7 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
             listed = by_key.get(key)
             if listed:
                 asked = chain if row.chain is not None else None
+                listed.sort(key=_order)  # the database's order would depend on rows that the actor may not read
                 answer.found = [*answer.found, *(judge(hit, histories, asked) for hit in listed)]
                 answer.chain, answer.address = chain, address
         if answer.found:

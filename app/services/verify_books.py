@@ -95,9 +95,9 @@ def _owner(value: object) -> str:
 async def verify_statements(tx: ReadTx, driver: Driver, log: Row, keys: Keys, verdict: Verdict) -> None:
     """Compare the tables of organizations, keys and groups with what a log's newest records state.
 
-    Left out while something is owed to the log: what it will state is not there yet.
+    Left out while such a record is owed to the log: what it will state is not there yet.
     """
-    if await checking.is_owed(tx, log["audience_id"]):
+    if await checking.is_statement_owed(tx, log["audience_id"]):
         return
     noted = await checking.introduced(tx, log["audience_id"])
     stated = {(driver.id(owner), version) for owner, version in keys.versions}

@@ -10,10 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.domain import address as addresses
 from app.domain import audience as audiences
 from app.domain import history, merkle, record
-from app.domain.address.identity import address_key
 from app.domain.errors import Meaning
 from app.domain.record import FOLLOWING, Record, Revocation
 from app.domain.report import Indicator, Report
@@ -224,11 +222,10 @@ def _state(row: Row, claim: Row, content: Content) -> list[str]:
 
 
 def _indicators(rows: list[tuple[Any, ...]], audience_id: object, said: Sequence[Indicator]) -> list[str]:
-    families: dict[str, str] = {}
     expected = [
         (
             ordinal,
-            _key(item, families),
+            item.key,
             audience_id,
             item.chain,
             item.address,
@@ -244,15 +241,6 @@ def _indicators(rows: list[tuple[Any, ...]], audience_id: object, said: Sequence
         for ordinal, item in enumerate(said)
     ]
     return [] if rows == expected else _different_rows(rows, expected)
-
-
-def _key(item: Indicator, families: dict[str, str]) -> bytes:
-    """Make the key again from the chain and the text, apart from the reader that made the indicator."""
-    family = families.get(item.chain)
-    if family is None:
-        chain = addresses.find_chain(item.chain)
-        family = families[item.chain] = "" if chain is None else chain.family
-    return address_key(family, item.address)
 
 
 def _different_rows(rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, ...]]) -> list[str]:

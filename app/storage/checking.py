@@ -240,10 +240,14 @@ async def group_row(tx: ReadTx, group_id: object) -> tuple[Row | None, list[obje
     return (found[0] if found else None), [row["organization_id"] for row in rows]
 
 
-async def is_owed(tx: ReadTx, audience_id: object) -> bool:
-    """Tell whether something is owed to the log of an audience."""
-    query = select(log_pending.c.id).where(_plain(log_pending.c.audience_id) == audience_id).limit(1)
-    return (await tx.execute(query)).first() is not None
+async def is_statement_owed(tx: ReadTx, audience_id: object) -> bool:
+    """Tell whether an organization or group record is owed to the log of an audience."""
+    query = (
+        select(log_pending.c.id)
+        .join(records, records.c.id == log_pending.c.record_id)
+        .where(_plain(log_pending.c.audience_id) == audience_id, records.c.kind.in_(("organization", "group")))
+    )
+    return (await tx.execute(query.limit(1))).first() is not None
 
 
 async def checkpoints_between(tx: ReadTx, log_id: object, after: int, last: int) -> list[Row]:

@@ -22,9 +22,11 @@ In = TypeVar("In", bound=BaseModel)
 
 
 def parse_json(raw: bytes) -> Any:
-    """Read a JSON document: UTF-8, no duplicate keys, no NaN, no deeper than the interpreter's limit. Raises Invalid."""
+    """Read a JSON document: UTF-8, no duplicate keys, no NaN, no deeper than Python recurses. Raises Invalid."""
     try:
         document = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        if b"\\ud" in raw or b"\\uD" in raw:
+            msgspec.json.encode(document)  # half a surrogate pair is no character: it could not be answered
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The body is not JSON that this node reads: {_reason(error)}.") from error
     return document
@@ -35,6 +37,8 @@ def _reason(error: Exception) -> str:
         return f"{error.msg} at line {error.lineno}, column {error.colno}"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
+    if isinstance(error, UnicodeEncodeError):
+        return "it holds half a surrogate pair"
     return str(error) if isinstance(error, _NotStrictError) else "it is nested too deep or holds a number too long"
 
 

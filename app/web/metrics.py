@@ -6,7 +6,10 @@ The rule here: labels are route templates, methods and status classes; never an 
 import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.web.problems import answer_unexpected
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 
@@ -41,8 +44,15 @@ class Metrics:
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+class AnswerCutError(Exception):
+    """A fault came after the beginning of the answer had been sent: the connection has to be closed."""
+
+
 class MeasureRequests:
-    """Counts every request, and marks every answer as not to be sniffed, framed or referred from."""
+    """Counts every request, marks every answer as not to be sniffed, framed or referred from, and answers faults.
+
+    A fault goes no further than here: the server would write its message, which may hold what was asked, to its log.
+    """
 
     _HEADERS = (
         (b"x-content-type-options", b"nosniff"),
@@ -61,7 +71,7 @@ class MeasureRequests:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 500
+        status = 0
 
         async def note_status(message: Message) -> None:
             nonlocal status
@@ -72,7 +82,12 @@ class MeasureRequests:
 
         try:
             await self._app(scope, receive, note_status)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is answered as a fault of the house
+            answer = await answer_unexpected(Request(scope), error)
+            if status:
+                raise AnswerCutError from None
+            await answer(scope, receive, note_status)
         finally:
             method = scope["method"] if scope["method"] in METHODS else "OTHER"
             route = getattr(scope.get("route"), "path", "-")
-            self._metrics.note(method, route, status, time.perf_counter() - started)
+            self._metrics.note(method, route, status or 500, time.perf_counter() - started)
