@@ -33,7 +33,7 @@ class Initialized:
 
     node_id: str
     operator: UUID
-    key_file: Path
+    api_key_file: Path
     api_key: str | None
 
 
@@ -71,8 +71,11 @@ async def _introduce_operator(node: Node, settings: Settings, name: str, kind: s
     except NotFound:
         await membership.add_organization(node, actor, name, kind, now, trusted=True, organization_id=node.operator)
     first = settings.data / FIRST_KEY_FILE
-    if first.exists():
-        raise Conflict(f"This node is prepared already; its first API key is in {first}.")
+    if await membership.list_credentials(node, actor, node.operator):
+        raise Conflict(
+            f"This node is prepared already; its first API key was put into {first}. "
+            f"Another one: `watchfire credential add --organization {node.operator}`."
+        )
     scopes = membership.PARTNER_SCOPES
     made = await membership.add_credential(node, actor, node.operator, "first key", scopes, now)
     _write_secret(first, made.text + "\n")

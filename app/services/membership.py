@@ -17,7 +17,7 @@ from app.domain.marking import Pap, Tlp, read_tlp
 from app.services import admit, api_keys, audit, repeats, signers
 from app.services.node import Node
 from app.services.repeats import Repeat
-from app.storage import credentials, groups, logs, organizations, records
+from app.storage import credentials, groups, logs, organizations, records, review
 from app.storage.credentials import Credential as Credential  # noqa: PLC0414 - part of this floor's interface
 from app.storage.groups import Group as Group  # noqa: PLC0414 - same
 from app.storage.organizations import Organization as Organization  # noqa: PLC0414 - same
@@ -84,21 +84,25 @@ def _new_key(node: Node, organization: UUID, public_key: bytes | None, now: date
 
 
 async def trust_organization(node: Node, actor: Actor, organization_id: UUID, now: datetime) -> int:
-    """End the review of an organization: its waiting records go to their audiences; give how many."""
+    """End the review of an organization: its waiting records go to their audiences; give how many.
+
+    What a key signed that was revoked meanwhile stays where it is: in the log it would be a record by a revoked key.
+    """
     access.check_act(actor, "operate")
     async with node.store.write(actor) as tx:
         await organizations.hold(tx, organization_id, alone=True)
         issuer = await organizations.get(tx, organization_id)
         await organizations.set_trusted(tx, organization_id)
-        waiting = await records.waiting(tx, organization_id)
-        for record_id, leaf_hash, waits in waiting:
-            audience_id = await records.ensure_audience(tx, waits.audience, waits.tlp)
-            await records.publish(tx, record_id, audience_id)
-            await admit.introduce(node, tx, issuer, waits.audience, waits.tlp, audience_id, now)
-            await logs.owe(tx, record_id, audience_id, leaf_hash, now)
-        await audit.note(tx, "trust_organization", now, subject=str(organization_id), count=len(waiting))
+        revoked = {key.keyid for key in await organizations.keys(tx, organization_id) if key.revoked_at is not None}
+        released = [item for item in await review.waiting(tx, organization_id) if item.keyid not in revoked]
+        for item in released:
+            audience_id = await records.ensure_audience(tx, item.record.audience, item.record.tlp)
+            await review.publish(tx, item.id, audience_id)
+            await admit.introduce(node, tx, issuer, item.record.audience, item.record.tlp, audience_id, now)
+            await logs.owe(tx, item.id, audience_id, item.leaf_hash, now)
+        await audit.note(tx, "trust_organization", now, subject=str(organization_id), count=len(released))
     node.ring()
-    return len(waiting)
+    return len(released)
 
 
 async def list_organizations(node: Node, actor: Actor, after: UUID | None, limit: int) -> list[Organization]:

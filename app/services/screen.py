@@ -15,7 +15,7 @@ from app.domain import address as addresses
 from app.domain.actor import Actor
 from app.domain.address import Address, Chain
 from app.domain.errors import InvalidAddress
-from app.domain.reputation import Reputation
+from app.domain.reputation import Claim, Reputation
 from app.services.audit import Questions
 from app.services.look_up import Found, claim_of, histories_of, judge, read, visible_audiences
 from app.services.node import Node
@@ -71,6 +71,7 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
     for hit in hits:
         by_key.setdefault(hit.key, []).append(hit)
     unlisted = reputation.of((), now)
+    known: dict[tuple[Claim, ...], Reputation] = {}  # the addresses of one report amount to the same
     answers = []
     for row, readings in zip(rows, read_rows, strict=True):
         if isinstance(readings, InvalidAddress):
@@ -85,7 +86,10 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
                 answer.found = [*answer.found, *(judge(hit, histories, asked) for hit in listed)]
                 answer.chain, answer.address = chain, address
         if answer.found:
-            answer.reputation = reputation.of([claim_of(item) for item in answer.found], now)
+            claims = tuple(claim_of(item) for item in answer.found)
+            if claims not in known:
+                known[claims] = reputation.of(claims, now)
+            answer.reputation = known[claims]
         answers.append(answer)
     await questions.note(actor, "screen", now, subject=None, outcome="done", count=len(rows))
     return answers

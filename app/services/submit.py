@@ -23,7 +23,7 @@ from app.domain.report import Report, read_report
 from app.domain.signing import Envelope
 from app.services import admit, audit, repeats, signers
 from app.services.node import Node
-from app.services.repeats import Repeat
+from app.services.repeats import Remembered, Repeat
 from app.storage import organizations, records
 from app.storage.organizations import Organization
 from app.storage.records import Stored
@@ -67,6 +67,9 @@ async def submit(
     InvalidRecord (one entry per refused row), InvalidSignature, ContradictoryMarking, NotNext, Conflict.
     """
     access.check_act(actor, "submit")
+    known = await _recalled(node, actor, repeat)
+    if known is not None:
+        return known
     if isinstance(draft, Envelope):
         envelope = draft
         signed = await asyncio.to_thread(record.parse, envelope.payload)
@@ -75,6 +78,19 @@ async def submit(
     marking.check(draft.tlp, draft.audience.kind)
     report, refused = await _read(draft.fields, partial=partial)
     return await repeats.once_more(lambda: _submit_fields(node, actor, draft, report, refused, now, repeat))
+
+
+async def _recalled(node: Node, actor: Actor, repeat: Repeat | None) -> Submitted | None:
+    """Give the first result of a repeated request, before its rows are read again."""
+    if repeat is None:
+        return None
+    async with node.store.read(actor) as tx:
+        known = await repeats.recall(tx, repeat)
+    return None if known is None else _first_result(known)
+
+
+def _first_result(known: Remembered) -> Submitted:
+    return Submitted(known.subject, created=False, refused=tuple(Refused(**row) for row in known.refused))
 
 
 def check_own(node: Node, actor: Actor, signed: Record, kinds: set[str], now: datetime) -> None:
@@ -108,7 +124,7 @@ async def _submit_fields(
     async with node.store.write(actor) as tx:
         known = await repeats.recall(tx, repeat)
         if known is not None:
-            return Submitted(known.subject, created=False, refused=tuple(Refused(**row) for row in known.refused))
+            return _first_result(known)
         issuer = await issuer_of(tx)
         unsigned = admit.frame(node, "report", issuer.id, draft.audience, draft.tlp, draft.pap, report, now)
         if report.valid_until is None:
@@ -126,7 +142,7 @@ async def _submit_signed(
     async with node.store.write(actor) as tx:
         known = await repeats.recall(tx, repeat)
         if known is not None:
-            return Submitted(known.subject, created=False)
+            return _first_result(known)
         present = await records.find_digest(tx, envelope.digest)
         if present is not None:
             return Submitted(present, created=False)

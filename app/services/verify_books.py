@@ -119,9 +119,9 @@ async def _compare_organizations(
 ) -> None:
     rows = {row["id"]: row for row in await checking.organization_rows(tx, owners)}
     held: dict[object, list[tuple[object, ...]]] = {}
-    for row in await checking.enrolled(tx, owners):
-        kept = (row["keyid"], row["public_key"], row["custody"], row["revoked_at"] is not None)
-        held.setdefault(row["organization_id"], []).append(kept)
+    for key in await checking.enrolled(tx, owners):
+        kept = (key["keyid"], key["public_key"], key["custody"], key["revoked_at"] is not None)
+        held.setdefault(key["organization_id"], []).append(kept)
     for owner in owners:
         name = driver.read_id(owner)
         body = None if name is None else keys.stated[name]

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol
+from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
@@ -23,6 +25,7 @@ from sqlalchemy.engine import URL, make_url
 
 from app.domain.errors import Unavailable
 from app.storage.columns import to_microseconds
+from app.storage.store import is_passing
 from app.storage.tables import audiences, indicators, log_entries, organizations, records, reports
 from app.storage.visibility import bound_ids, visible_bound
 
@@ -217,6 +220,7 @@ class _Sqlite:
         self._statements = {width: self._statement(width) for width in SQLITE_WIDTHS}
 
     @staticmethod
+    @cache
     def _statement(width: int) -> _Statement:
         keys = [bindparam(f"key{place}", type_=LargeBinary()) for place in range(width)]
         allowed, _ = visible_bound(indicators.c.audience_id, "sqlite")
@@ -229,8 +233,9 @@ class _Sqlite:
         return await loop.run_in_executor(self._threads, self._search, keys, bound_ids(ids, "sqlite"), as_of)
 
     def _search(self, keys: Sequence[bytes], ids: object, as_of: int) -> list[Hit]:
+        connection = None
         try:
-            connection = self._idle.pop() if self._idle else self._connect()
+            connection = self._take()
             hits: list[Hit] = []
             for first in range(0, len(keys), SQLITE_WIDTHS[-1]):
                 part = keys[first : first + SQLITE_WIDTHS[-1]]
@@ -242,11 +247,19 @@ class _Sqlite:
                 hits += statement.hits(rows)
         except sqlite3.OperationalError as error:
             raise Unavailable("The database cannot be read now; try again.") from error
-        self._idle.append(connection)
+        finally:
+            if connection is not None:
+                self._idle.append(connection)
         return hits
 
+    def _take(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:  # asked for and not looked at first: another thread may take the last one in between
+            return self._connect()
+
     def _connect(self) -> sqlite3.Connection:
-        uri = f"file:{self._path}?mode=ro"
+        uri = f"file:{quote(self._path)}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
         connection.execute("PRAGMA mmap_size=1073741824")
         connection.execute("PRAGMA cache_size=-65536")
@@ -276,7 +289,9 @@ class _Postgresql:
         try:
             pool = self._pool or await self._open()
             rows = await pool.fetch(self._statement.text, *(values[name] for name in self._statement.order))
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, TimeoutError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if not is_passing(error):
+                raise
             raise Unavailable("The database cannot be read now; try again.") from error
         return self._statement.hits(rows)
 

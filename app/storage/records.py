@@ -365,24 +365,6 @@ async def erase(tx: WriteTx, report_id: UUID) -> None:
     await tx.execute(update(idempotency).where(idempotency.c.subject == report_id).values(refused=[]))
 
 
-async def waiting(tx: ReadTx, issuer: UUID) -> list[tuple[UUID, bytes, Record]]:
-    """List an issuer's records that wait for review, oldest first: id, leaf hash, record."""
-    query = (
-        select(records.c.id, records.c.leaf_hash, records.c.payload)
-        .where(records.c.issuer == issuer, records.c.quarantined.is_(True), records.c.payload.is_not(None))
-        .order_by(records.c.received_at, records.c.id)
-    )
-    return [(row.id, row.leaf_hash, parse_record(row.payload)) for row in await tx.execute(query)]
-
-
-async def publish(tx: WriteTx, record_id: UUID, audience_id: int) -> None:
-    """Show a record that waited for review to its own audience."""
-    await tx.execute(
-        update(records).where(records.c.id == record_id).values(audience_id=audience_id, quarantined=False)
-    )
-    await tx.execute(update(indicators).where(indicators.c.record_id == record_id).values(audience_id=audience_id))
-
-
 async def is_introduced(tx: ReadTx, audience_id: int, organization: UUID, version: int) -> bool:
     """Tell whether this version of the organization's record stands, or is owed to stand, in the audience's log."""
     query = select(introductions.c.version).where(

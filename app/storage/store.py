@@ -10,10 +10,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 from sqlalchemy import Connection, Executable, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.domain.actor import Actor
@@ -149,20 +151,29 @@ class Store:
     async def _translate(self) -> AsyncIterator[None]:
         try:
             yield
-        except IntegrityError as error:
+        except (IntegrityError, asyncpg.IntegrityConstraintViolationError) as error:
             raise DuplicateRow("The same thing was added at the same moment; ask for it again.") from error
         except OperationalError as error:
             raise Unavailable("The database cannot do this now (busy, full or away); try again.") from error
-        except (DBAPIError, OSError) as error:
-            if isinstance(error, DBAPIError) and not _is_passing(error):
+        except (DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            if not is_passing(error):
                 raise
             raise Unavailable("The database cannot be reached now; try again.") from error
 
 
-def _is_passing(error: DBAPIError) -> bool:
-    state = str(getattr(error.orig, "sqlstate", None) or "")
+def is_passing(error: BaseException) -> bool:
+    """Tell whether the same request may succeed later: an error of SQLAlchemy, of the driver itself, or of the system.
+
+    COPY and a new connection go past SQLAlchemy, so what goes wrong there is the driver's own error.
+    """
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        error = error.orig or error
+    if isinstance(error, PoolTimeout | OSError | asyncpg.InterfaceError):
+        return True
     # PostgreSQL error classes: connection, resources, operator intervention, serialization (appendix A).
-    return error.connection_invalidated or state[:2] in {"08", "53", "57", "40"}
+    return str(getattr(error, "sqlstate", None) or "")[:2] in {"08", "53", "57", "40"}
 
 
 def open_store(url: str) -> Store:
