@@ -222,7 +222,7 @@ async def screen_addresses(
     """Ask about up to 10,000 addresses; a bad row is a row, never a failed batch."""
     hall, actor = hall_of(request), actor_of(request)
     raw = await read_body(request, LARGE_BODY, (JSON, NDJSON, "application/jsonl"))
-    if request.headers.get("content-type", "").startswith(JSON):
+    if request.headers.get("content-type", "").lower().startswith(JSON):
         given, detail = _from_json(raw)
     else:
         given = parse_lines(raw)

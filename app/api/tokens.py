@@ -14,6 +14,8 @@ from pydantic import Field
 from app.api.operations import refusals
 from app.api.shapes import In, Out
 from app.domain.errors import Invalid, Unauthenticated
+from app.services import api_keys
+from app.services.api_keys import PresentedToken
 from app.web.bodies import JSON, json_answer, parse_json, parse_model
 from app.web.deps import Hall, hall_of, sign_in
 from app.web.limits import SMALL_BODY, read_body
@@ -91,11 +93,13 @@ async def _by_assertion(hall: Hall, said: TokenIn, wanted: list[str], ip: str) -
 
 
 async def _key_holder(request: Request, said: TokenIn) -> Any:
-    if said.client_secret is None:
-        return await sign_in(request)
-    if "authorization" in request.headers or "x-api-key" in request.headers:
+    given = None if said.client_secret is None else {"authorization": f"Bearer {said.client_secret}"}
+    if given and ("authorization" in request.headers or "x-api-key" in request.headers):
         raise Unauthenticated("The request presents more than one credential; send one.")
-    return await sign_in(request, {"authorization": f"Bearer {said.client_secret}"})
+    actor = await sign_in(request, given)
+    if isinstance(api_keys.read_authorization(given or request.headers), PresentedToken):
+        raise Unauthenticated("A token is exchanged for an API key or an assertion, not for another token.")
+    return actor
 
 
 async def _read(request: Request) -> Mapping[str, Any]:

@@ -41,5 +41,5 @@ def operator(organization: UUID) -> Actor:
 
 
 def system(organization: UUID) -> Actor:
-    """Make the actor of the node's own loops: it may read nothing, and only moves what others have submitted."""
+    """Make the actor of the node's own loops: without a scope, it only moves what others submitted."""
     return Actor(organization, "system", "system", frozenset())

@@ -149,7 +149,7 @@ def _why_left_out(claim: Claim, now: datetime) -> str | None:
         return "protective"
     if claim.relation is not None and claim.relation not in vocabulary.DIRECT_RELATIONS:
         return "indirect"
-    return None
+    return None if weight(claim, now) else "weightless"
 
 
 def _categories(live: Sequence[Claim], now: datetime) -> tuple[CategoryReputation, ...]:
@@ -199,6 +199,7 @@ def _left_out(tally: _Tally) -> list[str]:
         "protective": "protective, never counted as risk",
         "indirect": "indirect, never counted as a listing",
         "quarantined": "waiting for review",
+        "weightless": "of no confidence, or so old that nothing of it is left",
     }
     return [f"Not counted: {number} {reasons[why]}." for why, number in sorted(tally.left_out.items())]
 

@@ -188,6 +188,8 @@ async def add_credential(
     wanted = [Scope(reading.word(scope, [str(item) for item in Scope], "/scopes")) for scope in scopes]
     if not wanted:
         raise Invalid("A credential needs at least one scope.")
+    if not set(wanted) <= actor.scopes or (Scope.OPERATE in wanted and organization_id != node.operator):
+        raise Forbidden("A credential has at most the scopes of who makes it, and 'operate' only at the node's operator.")
     if expires_at is not None and expires_at <= now:
         raise Invalid("expires_at lies in the past.")
     key = api_keys.mint(node.random(api_keys.RANDOM_BYTES))
@@ -246,14 +248,14 @@ async def add_group(
     """Make a sharing group of these members; the steward leads it, and reads it only as a member."""
     access.check_act(actor, "change_group")
     steward = steward or actor.organization
-    if steward != actor.organization and Scope.OPERATE not in actor.scopes:
-        raise Forbidden("Only the node's operator may make a group for another steward.")
+    if steward != actor.organization:
+        access.check_act(actor, "operate")
 
     async def add() -> Group:
         async with node.store.write(actor) as tx:
             known = await repeats.recall(tx, repeat)
             if known is not None:
-                return await groups.get_known(tx, known.subject)
+                return await groups.get_made(tx, known.subject)
             made = Group(
                 node.new_id(now), reading.text(name, "/name", record.MAX_NAME), steward, 1, now, _members(members)
             )

@@ -65,6 +65,11 @@ async def get_known(tx: ReadTx, group_id: UUID, *, for_change: bool = False) -> 
     return await _group(tx, row)
 
 
+async def get_made(tx: ReadTx, group_id: UUID) -> Group:
+    """Give a group that the actor's organization itself made, for another steward too: the answer it had before."""
+    return await _group(tx, (await tx.execute(select(groups).where(groups.c.id == group_id))).one())
+
+
 async def search_known(tx: ReadTx, after: UUID | None, limit: int) -> list[Group]:
     """List the groups that the actor's organization belongs to or leads, by id."""
     query = select(groups).where(_known(tx)).order_by(groups.c.id).limit(limit)

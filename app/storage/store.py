@@ -6,7 +6,7 @@ answered. Reading and writing are different types; a storage function asks for t
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -197,6 +197,13 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         for pragma in _SQLITE_PRAGMAS:
             cursor.execute(pragma)
         cursor.close()
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def _invalidate(connection: Any, _record: object, _error: object) -> None:
+        # SQLite closes a connection only when its last statement is gone, and the statement of a cancelled request
+        # lives in a traceback: until the next garbage collection, nobody else could write.
+        with suppress(Exception):
+            connection.rollback()
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
