@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from app.domain import signing
 from app.domain.actor import operator
 from app.domain.errors import Conflict, NotFound, Unavailable
 from app.domain.ids import uuid7
@@ -24,6 +25,7 @@ from app.storage.store import open_store
 
 KEY_FILE = "node.json"
 FIRST_KEY_FILE = "first-api-key"
+SECRETS = ("seed", "pepper", "wrapping_key")
 OTHERS = 0o077  # permission bits of everyone but the owner
 
 
@@ -103,18 +105,29 @@ def read_key_file(settings: Settings) -> dict[str, str]:
     try:
         mode = path.stat().st_mode
         held = json.loads(path.read_text())
-        missing = {"name", "operator", "seed", "pepper", "wrapping_key"} - set(held)
     except FileNotFoundError as error:
         raise Unavailable(
             f"There is no node in {settings.data}: run `watchfire init --data {settings.data}` first."
         ) from error
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise Unavailable(f"The key file {path} cannot be read: restore it from the backup.") from error
     if mode & OTHERS:
         raise Unavailable(f"The key file {path} can be read by others: run `chmod 600 {path}`.")
-    if missing:
+    if not _is_whole(held):
         raise Unavailable(f"The key file {path} is damaged: restore it from the backup.")
     return dict(held)
+
+
+def _is_whole(held: object) -> bool:
+    """Tell whether a key file holds what a node needs: its name, its operator's id, three secrets of 32 bytes."""
+    texts = ("name", "operator", *SECRETS)
+    if not isinstance(held, dict) or not all(isinstance(held.get(name), str) for name in texts):
+        return False
+    try:
+        UUID(held["operator"])
+        return all(len(bytes.fromhex(held[name])) == signing.KEY_BYTES for name in SECRETS)
+    except ValueError:
+        return False
 
 
 async def migrate_database(settings: Settings) -> str:

@@ -267,17 +267,21 @@ def _row(item: Any) -> Row | Screened:
         return _bad(Row(None, "", None), "invalid_row", "A row is an object with an address.")
     ref, address, chain = item.get("ref"), item.get("address"), item.get("chain")
     row = Row(
-        ref if isinstance(ref, str | int) else None,
+        ref if _is_ref(ref) else None,
         address[:MAX_TEXT] if isinstance(address, str) else "",
         chain if isinstance(chain, str) and chain else None,
     )
     if not isinstance(address, str):
         return _bad(row, "missing_field", "The row has no address.")
-    if not (isinstance(chain, str | None) and isinstance(ref, str | int | None)):
+    if not (isinstance(chain, str | None) and (ref is None or _is_ref(ref))):
         return _bad(row, "invalid_field", "chain must be a text, and ref a text or a number.")
     if not item.keys() <= _ROW_FIELDS:
         return _bad(row, "unknown_field", "A row has address, chain and ref only.")
     return row
+
+
+def _is_ref(ref: object) -> bool:
+    return isinstance(ref, str | int) and not isinstance(ref, bool)
 
 
 _ROW_FIELDS = {"address", "chain", "ref"}

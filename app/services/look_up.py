@@ -81,7 +81,7 @@ async def look_up(
     else:
         hits = await node.indicators.search_visible(keys, ids, as_of)
     histories = await histories_of(node, actor, hits, as_of)
-    found = tuple(judge(hit, histories, chain) for hit in sorted(hits, key=_order))
+    found = tuple(judge(hit, histories, chain) for hit in sorted(hits, key=order))
     result = reputation.of([claim_of(item) for item in found], moment)
     await questions.note(actor, "look_up", now, subject=node.identity.address_digest(keys[0]), outcome=result.status)
     return Answer(text, chain, readings, result, found, moment)
@@ -166,5 +166,6 @@ def claim_of(found: Found) -> Claim:
     )
 
 
-def _order(hit: Hit) -> tuple[datetime, UUID, int]:
+def order(hit: Hit) -> tuple[datetime, UUID, int]:
+    """Give the place of an indicator in an answer: the order of the claims, whatever order the database finds."""
     return hit.issued_at, hit.report, hit.ordinal

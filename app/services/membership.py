@@ -189,7 +189,7 @@ async def add_credential(
     if not wanted:
         raise Invalid("A credential needs at least one scope.")
     if not set(wanted) <= actor.scopes or (Scope.OPERATE in wanted and organization_id != node.operator):
-        raise Forbidden("A credential has at most the scopes of who makes it, and 'operate' only at the node's operator.")
+        raise Forbidden("A credential has at most the scopes of its maker, and 'operate' only at the node's operator.")
     if expires_at is not None and expires_at <= now:
         raise Invalid("expires_at lies in the past.")
     key = api_keys.mint(node.random(api_keys.RANDOM_BYTES))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
-from uuid import UUID
 
 from app.domain import access, reputation
 from app.domain import address as addresses
@@ -17,7 +16,7 @@ from app.domain.address import Address, Chain
 from app.domain.errors import InvalidAddress
 from app.domain.reputation import Claim, Reputation
 from app.services.audit import Questions
-from app.services.look_up import Found, claim_of, histories_of, judge, read, visible_audiences
+from app.services.look_up import Found, claim_of, histories_of, judge, order, read, visible_audiences
 from app.services.node import Node
 from app.storage.indicators import Hit
 
@@ -53,10 +52,6 @@ class Screened:
 _INVALID = Reputation("invalid")
 
 
-def _order(hit: Hit) -> tuple[datetime, UUID, int]:
-    return hit.issued_at, hit.report, hit.ordinal
-
-
 async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[Row], now: datetime) -> list[Screened]:
     """Tell what the actor may know about up to MAX_ROWS addresses, in the order of the rows.
 
@@ -82,8 +77,9 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
             listed = by_key.get(key)
             if listed:
                 asked = chain if row.chain is not None else None
-                listed.sort(key=_order)  # the database's order would depend on rows that the actor may not read
-                answer.found = [*answer.found, *(judge(hit, histories, asked) for hit in listed)]
+                judged = (judge(hit, histories, asked) for hit in listed)
+                # The database's own order would depend on rows that the actor may not read.
+                answer.found = sorted((*answer.found, *judged), key=lambda found: order(found.hit))
                 answer.chain, answer.address = chain, address
         if answer.found:
             claims = tuple(claim_of(item) for item in answer.found)

@@ -191,6 +191,8 @@ async def _supersede(
         envelope = await signers.sign(node, tx, issuer, revocation)
         await admit.admit(node, tx, issuer, revocation, envelope, custody, now)
         await records.set_state(tx, old.id, history.REVOKED)
+    else:
+        await records.set_followed(tx, old.id)  # whoever reads both sees by which it was replaced
 
 
 async def own_audience(tx: WriteTx, report: Stored) -> Audience:

@@ -245,7 +245,7 @@ class _Sqlite:
                 values |= {f"key{place}": part[min(place, len(part) - 1)] for place in range(width)}
                 rows = connection.execute(statement.text, [values[name] for name in statement.order])
                 hits += statement.hits(rows)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise Unavailable("The database cannot be read now; try again.") from error
         finally:
             if connection is not None:
