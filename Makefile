@@ -26,7 +26,7 @@ help: ## Show these targets
 
 .PHONY: run
 run: .venv/.synced-run ## Prepare a node in data/ and serve it on SQLite (PORT=8000 DATA=data)
-	@$(BIN)/python -m app init --data $(DATA) --if-absent
+	@WATCHFIRE_PORT=$(PORT) $(BIN)/python -m app init --data $(DATA) --if-absent
 	@exec $(BIN)/python -m app serve --data $(DATA) --port $(PORT)
 
 .PHONY: test
