@@ -16,7 +16,7 @@ import click
 from app.cli.check import HITS, exit_of
 from app.cli.connection import LONG, connect, connection_options
 from app.cli.failures import Exit
-from app.cli.output import say
+from app.cli.output import print_document, say
 from app.cli.progress import progress
 from app.cli.sources import FORMATS, STDIN, form_of, open_source, read_rows
 
@@ -37,6 +37,7 @@ _NDJSON = frozenset({".ndjson", ".jsonl"})
 @click.option("--input", "wanted", type=click.Choice(FORMATS), default="auto", show_default=True, help="Form of FILE.")
 @click.option("--chain", default="", help="Chain of rows that state none, as slug or CAIP-2 id.")
 @click.option("--fail-on-hit", is_flag=True, help="End with 10 if an address is listed or disputed, 6 if one is none.")
+@click.option("--json", "as_json", is_flag=True, help="Print what it came to as JSON; the results go to OUT.")
 @connection_options
 @click.pass_context
 def screen(
@@ -49,9 +50,12 @@ def screen(
     wanted: str,
     chain: str,
     fail_on_hit: bool,
+    as_json: bool,
     **node: str | None,
 ) -> None:
     """Ask about every address of FILE (- is stdin): CSV, NDJSON, TagPack, or one address a line."""
+    if as_json and out == STDIN:
+        raise click.UsageError("With --json the results need a place of their own: give -o OUT.")
     chosen = form or ("ndjson" if out == STDIN or Path(out).suffix.lower() in _NDJSON else "csv")
     counts: Counter[str] = Counter()
     with (
@@ -65,6 +69,8 @@ def screen(
             write = _write_csv if chosen == "csv" else _write_ndjson
             write(sink, _counted(results(client, document), counts, told))
     words = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(counts.items()))
+    if as_json:
+        print_document({"read": counts.total(), "counts": dict(sorted(counts.items())), "output": out})
     say(f"{counts.total():,} screened: {words or 'nothing'}. Not listed is not the same as clean.")
     if fail_on_hit:
         ctx.exit(Exit.HIT if any(counts[status] for status in HITS) else _partial(counts))

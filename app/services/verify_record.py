@@ -216,7 +216,7 @@ def _state(row: Row, claim: Row, content: Content) -> list[str]:
         allowed = {history.SUPERSEDED}
     else:
         allowed = {history.LIVE, history.SUPERSEDED} if newer else {history.LIVE}
-    followed = claim["state"] != history.LIVE or any(item["kind"] in _MARKS for item in followers)
+    followed = claim["state"] != history.LIVE or bool(newer) or any(item["kind"] in _MARKS for item in followers)
     faults = [] if claim["state"] in allowed else ["reports.state is not what the records that follow it make of it"]
     return faults + ([] if claim["followed"] == followed else ["reports.followed is wrong"])
 

@@ -85,7 +85,7 @@ class SignedIn(APIRoute):
 
         async def signed_in(request: Request) -> Response:
             request.state.actor = actor = await sign_in(request)
-            spent = hall_of(request).budgets.spend(self.budget, str(actor.organization))
+            request.state.spent = spent = hall_of(request).budgets.spend(self.budget, str(actor.organization))
             response = await answer(request)
             response.headers.update(spent.headers())
             return response

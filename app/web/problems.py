@@ -79,6 +79,9 @@ async def answer_meaning(request: Request, meaning: Exception) -> Response:
         raise TypeError(type(meaning).__name__)
     status = status_of(type(meaning))
     response = problem(status, meaning.code, meaning.title(), meaning.detail, request.url.path, meaning.errors)
+    spent = getattr(request.state, "spent", None)
+    if spent is not None:
+        response.headers.update(spent.headers())
     if isinstance(meaning, errors.Unauthenticated):
         response.headers["www-authenticate"] = 'Bearer realm="watchfire", Basic realm="watchfire"'
     if isinstance(meaning, errors.TooMany):
