@@ -1,0 +1,274 @@
+"""Membership: who belongs here, by what keys and credentials, in which groups - and who may say so."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.domain import audience as audiences
+from app.domain import record, signing
+from app.domain.actor import Actor, Scope
+from app.domain.errors import Conflict, Forbidden, IdempotencyMismatch, Invalid, NotFound
+from app.services import membership, read_log
+from app.services.repeats import repeat_of
+from tests.world import faults
+
+
+async def group_records(home, partner):
+    said = []
+    for log, _ in await read_log.list_logs(home.node, partner.actor, "", 100):
+        page, _ = await read_log.list_entries(home.node, partner.actor, log.id, 0, 100, 2**24)
+        said += [record.parse(entry.payload) for entry in page if entry.kind == "group"]
+    return said
+
+
+async def test_an_organization_is_added_once(home):
+    made = await home.organization("the one")
+    with pytest.raises(Conflict):
+        await home.organization("the one")
+    found, keys = await membership.get_organization(home.node, made.actor, made.id)
+    assert (found.name, found.version, len(keys), keys[0].custody) == ("the one", 1, 1, "node")
+    assert keys[0].sealed_seed is not None
+    assert signing.public_key(home.node.identity.unseal(keys[0].sealed_seed)) == keys[0].public_key
+    own = await home.organization(own_key=True)
+    _, keys = await membership.get_organization(home.node, made.actor, own.id)
+    assert (keys[0].custody, keys[0].sealed_seed, keys[0].public_key) == (
+        "organization", None, signing.public_key(own.seed)
+    )  # fmt: skip
+    with pytest.raises(NotFound):
+        await membership.get_organization(home.node, made.actor, home.node.new_id(home.tick()))
+
+
+async def test_a_repeated_addition_is_one(home):
+    repeat = repeat_of("key", "add", b"body")
+
+    def add(repeat=repeat):
+        return membership.add_organization(
+            home.node, home.operator, "twice", "ngo", home.tick(), trusted=True, repeat=repeat
+        )
+
+    done = await asyncio.gather(*(add() for _ in range(4)))
+    assert len({item.id for item in done}) == 1
+    with pytest.raises(IdempotencyMismatch):
+        await add(repeat_of("key", "add", b"other"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "key"),
+    [("", "ngo", None), ("x" * 201, "ngo", None), ("a", "club", None), ("a", "ngo", bytes(32)), ("a", "ngo", b"short")],
+)
+async def test_what_no_organization_is(home, name, kind, key):
+    with pytest.raises(Invalid):
+        await membership.add_organization(
+            home.node, home.operator, name, kind, home.tick(), trusted=True, public_key=key
+        )
+
+
+async def test_only_the_operator_adds_and_trusts(home):
+    ngo = await home.organization()
+    for actor in (ngo.actor, ngo.strong, replace(home.operator, strong=False)):
+        with pytest.raises(Forbidden):
+            await membership.add_organization(home.node, actor, "x", "ngo", home.tick(), trusted=True)
+        with pytest.raises(Forbidden):
+            await membership.trust_organization(home.node, actor, ngo.id, home.tick())
+
+
+async def test_keys_are_the_organizations_own_affair(home):
+    ngo, other = await home.organization(), await home.organization(own_key=True)
+    for actor in (ngo.actor, other.strong):
+        with pytest.raises(Forbidden):
+            await membership.enrol_key(home.node, actor, ngo.id, None, home.tick())
+        with pytest.raises(Forbidden):
+            await membership.revoke_key(home.node, actor, ngo.id, "x", home.tick())
+    with pytest.raises(NotFound):
+        await membership.revoke_key(home.node, ngo.strong, ngo.id, signing.key_id(signing.public_key(other.seed)),
+                                    home.tick())  # fmt: skip
+    with pytest.raises(Conflict):
+        await membership.enrol_key(home.node, ngo.strong, ngo.id, signing.public_key(other.seed), home.tick())
+    with pytest.raises(Invalid):
+        await membership.enrol_key(home.node, ngo.strong, ngo.id, bytes(32), home.tick())
+
+
+async def test_a_revoked_key_signs_nothing_more(home):
+    ngo = await home.organization()
+    await home.submit(ngo)
+    _, keys = await membership.get_organization(home.node, ngo.strong, ngo.id)
+    for _ in range(2):  # twice is harmless
+        await membership.revoke_key(home.node, ngo.strong, ngo.id, keys[0].keyid, home.tick())
+    with pytest.raises(Conflict, match="no valid key"):
+        await home.submit(ngo)
+    await membership.enrol_key(home.node, ngo.strong, ngo.id, None, home.tick())
+    await home.submit(ngo)
+    found, keys = await membership.get_organization(home.node, ngo.strong, ngo.id)
+    assert (found.version, [key.revoked_at is None for key in keys]) == (3, [False, True])
+    await home.sequence()
+    assert await faults(home) == []
+
+
+async def test_an_organization_has_a_bounded_number_of_keys(home, monkeypatch):
+    monkeypatch.setattr(record, "MAX_KEYS", 2)
+    ngo = await home.organization()
+    await membership.enrol_key(home.node, ngo.strong, ngo.id, None, home.tick())
+    with pytest.raises(Conflict, match="at most 2"):
+        await membership.enrol_key(home.node, ngo.strong, ngo.id, None, home.tick())
+
+
+async def test_credentials_are_listed_without_their_secrets(home):
+    ngo, other = await home.organization(), await home.organization()
+    made = await home.credential(ngo, "query", networks=["192.0.2.0/24"])
+    found = await membership.list_credentials(home.node, ngo.strong, ngo.id)
+    assert [(item.id, item.scopes, item.networks) for item in found] == [
+        (made.credential.id, ["query"], ["192.0.2.0/24"])
+    ]
+    secret = made.text.split("_")[2]
+    assert secret not in repr(found)
+    dump = repr(await home.rows("SELECT * FROM credentials")).encode()
+    assert secret.encode() not in dump
+    with pytest.raises(Forbidden):
+        await membership.list_credentials(home.node, other.strong, ngo.id)
+    with pytest.raises(NotFound):
+        await membership.revoke_credential(home.node, other.strong, other.id, made.credential.id, home.tick())
+    for _ in range(2):
+        await membership.revoke_credential(home.node, ngo.strong, ngo.id, made.credential.id, home.tick())
+    assert (await membership.list_credentials(home.node, ngo.strong, ngo.id))[0].revoked_at is not None
+
+
+async def test_what_no_credential_is(home, monkeypatch):
+    ngo = await home.organization()
+    for scopes, fields in (
+        ((), {}),
+        (("rule",), {}),
+        (("query",), {"networks": ["everywhere"]}),
+        (("query",), {"expires_at": home.world.clock.now - timedelta(days=1)}),
+    ):
+        with pytest.raises(Invalid):
+            await membership.add_credential(home.node, home.operator, ngo.id, "key", scopes, home.tick(), **fields)
+    monkeypatch.setattr(membership, "MAX_CREDENTIALS", 1)
+    await home.credential(ngo)
+    with pytest.raises(Conflict, match="at most 1"):
+        await home.credential(ngo)
+
+
+async def test_nobody_gives_what_it_does_not_have(home):
+    """A partner that made itself an 'operate' key could found groups in another's name, signed with that one's key."""
+    ngo = await home.organization()
+    for actor, scopes in (
+        (ngo.strong, ["operate"]),
+        (home.operator, ["operate"]),
+        (replace(ngo.strong, scopes=frozenset({Scope.ADMINISTER})), ["query"]),
+    ):
+        with pytest.raises(Forbidden):
+            await membership.add_credential(home.node, actor, ngo.id, "key", scopes, home.tick())
+    owner = home.operator.organization
+    made = await membership.add_credential(home.node, home.operator, owner, "key", ["operate"], home.tick())
+    assert made.credential.scopes == ["operate"]
+
+
+async def test_only_the_operator_founds_a_group_for_another(home):
+    ngo, bank = await home.organization(), await home.organization()
+    weak = Actor(bank.id, "key:x", "machine", frozenset({Scope.GROUP, Scope.OPERATE}))
+    for actor in (bank.actor, bank.strong, weak):
+        with pytest.raises(Forbidden):
+            await membership.add_group(home.node, actor, "g", [bank.id], home.tick(), steward=ngo.id)
+    repeat = repeat_of("key", "group", b"body")
+    first = [
+        await membership.add_group(
+            home.node, home.operator, "g", [ngo.id, bank.id], home.tick(), steward=ngo.id, repeat=repeat
+        )
+        for _ in range(2)
+    ]
+    assert first[0] == first[1]
+    await home.sequence()
+    assert [item.issuer for item in await group_records(home, bank)] == [ngo.id]
+    assert await faults(home) == []
+
+
+async def test_the_steward_changes_members_and_a_member_leaves(home):
+    lead, one, two, out = [await home.organization() for _ in range(4)]
+    group = await home.group(one, steward=lead)
+    with pytest.raises(Forbidden):
+        await home.change(one, group, add=[two])
+    with pytest.raises(NotFound):
+        await home.change(out, group, add=[out])
+    changed = await home.change(lead, group, add=[two])
+    assert (changed.version, set(changed.members)) == (2, {one.id, two.id})
+    assert await home.change(lead, group, add=[two]) == changed, "nothing changes, so there is no new version"
+    left = await home.change(one, group, remove=[one])
+    assert (left.version, left.members) == (3, (two.id,))
+    with pytest.raises(NotFound):
+        await membership.get_group(home.node, one.actor, group.id)
+    with pytest.raises(Invalid, match="empty group"):
+        await home.change(lead, group, remove=[two])
+    with pytest.raises(Invalid, match="not known"):
+        await membership.change_members(
+            home.node, lead.actor, group.id, [home.node.new_id(home.tick())], [], home.tick()
+        )
+    await home.sequence()
+    said = await group_records(home, two)
+    assert [item.body.version for item in said] == [1, 2, 3]
+    assert await group_records(home, lead) == [], "a steward that is no member reads nothing of the group"
+    assert await faults(home) == []
+
+
+async def test_a_hidden_group_is_as_one_that_does_not_exist(home):
+    lead, out = await home.organization(), await home.organization()
+    group = await home.group(lead)
+    heard = []
+    for group_id in (group.id, home.node.new_id(home.tick())):
+        with pytest.raises(NotFound) as refused:
+            await membership.get_group(home.node, out.actor, group_id)
+        heard.append(refused.value.detail)
+        with pytest.raises(NotFound) as refused:
+            await membership.change_members(home.node, out.actor, group_id, [], [out.id], home.tick())
+        heard.append(refused.value.detail)
+    assert len(set(heard)) == 1
+    assert await membership.list_groups(home.node, out.actor, None, 10) == []
+
+
+async def test_members_that_change_at_once_all_count(home):
+    lead, *others = [await home.organization() for _ in range(6)]
+    group = await home.group(lead)
+    await asyncio.gather(*(home.change(lead, group, add=[other]) for other in others))
+    found = await membership.get_group(home.node, lead.actor, group.id)
+    assert (found.version, len(found.members)) == (6, 6)
+    await home.sequence()
+    assert [item.body.version for item in await group_records(home, lead)] == [1, 2, 3, 4, 5, 6]
+    assert await faults(home) == []
+
+
+async def test_a_steward_with_its_own_key_has_the_node_vouch(home):
+    lead = await home.organization(own_key=True)
+    group = await home.group(lead)
+    await home.submit(lead, audience=audiences.group(group.id))
+    await home.sequence()
+    assert len(await group_records(home, lead)) == 1
+    assert await faults(home) == []
+
+
+async def test_a_group_is_founded_while_keys_change(home):
+    """What a group's log says of its steward has the number of the keys that it names."""
+    lead = await home.organization()
+    for _ in range(4):
+        await asyncio.gather(
+            *(home.group(lead) for _ in range(3)),
+            membership.enrol_key(home.node, lead.strong, lead.id, None, home.tick()),
+        )
+    await home.sequence()
+    assert await faults(home) == []
+    versions = {}
+    for log, _ in await read_log.list_logs(home.node, lead.actor, "", 100):
+        page, _ = await read_log.list_entries(home.node, lead.actor, log.id, 0, 100, 2**24)
+        for said in [record.parse(entry.payload) for entry in page if entry.kind == "organization"]:
+            versions.setdefault(said.body.version, set()).add(said.body.keys)
+    assert {version: len(bodies) for version, bodies in versions.items()} == dict.fromkeys(versions, 1)
+
+
+async def test_lists_are_paged_by_id(home):
+    partners = sorted([(await home.organization()).id for _ in range(5)] + [home.operator.organization])
+    ngo = Actor(partners[1], "p", "machine", frozenset(Scope))
+    seen, after = [], None
+    while page := await membership.list_organizations(home.node, ngo, after, 2):
+        seen += [item.id for item in page]
+        after = seen[-1]
+    assert seen == partners
