@@ -1,4 +1,4 @@
-"""Bootstrap: a node is prepared once, in steps that may be cut anywhere; its keys are its own."""
+"""Bootstrap: a node is prepared once, in steps that may be cut anywhere; its keys are for nobody else to read."""
 
 import json
 

@@ -43,7 +43,7 @@ _PENDING = ("organization_id", "at", "principal", "deed", "subject", "outcome", 
 
 async def add(tx: WriteTx, rows: Sequence[AuditRow]) -> None:
     """Add rows that wait for their place in the chain."""
-    await tx.insert_many("audit_pending", _PENDING, [_values(tx, row) for row in rows])
+    await tx.insert_many(audit_pending, _PENDING, [_values(tx, row) for row in rows])
 
 
 def _values(tx: ReadTx, row: AuditRow) -> tuple[object, ...]:
@@ -78,7 +78,7 @@ async def chain(tx: WriteTx, taken: Sequence[int], rows: Sequence[ChainedRow]) -
         owner, *rest = _values(tx, item.row)
         values.append((owner, item.index, *rest, item.hash))
     columns = ("organization_id", "index", "at", "principal", "deed", "subject", "outcome", "count", "hash")
-    await tx.insert_many("audit", columns, values)
+    await tx.insert_many(audit, columns, values)
     for first in range(0, len(taken), 10_000):
         await tx.execute(delete(audit_pending).where(audit_pending.c.id.in_(taken[first : first + 10_000])))
 

@@ -272,6 +272,10 @@ class _Sqlite:
         self._idle.clear()
 
 
+async def _leave(_: object) -> None:
+    """Leave a connection as it is: the one statement of this path changes nothing, so nothing is to be reset."""
+
+
 class _Postgresql:
     """A pool of asyncpg connections with prepared statements."""
 
@@ -303,6 +307,7 @@ class _Postgresql:
                     min_size=1,
                     max_size=POSTGRESQL_READERS,
                     command_timeout=COMMAND_TIMEOUT,
+                    reset=_leave,
                     server_settings={"default_transaction_read_only": "on"},
                 )
         return self._pool

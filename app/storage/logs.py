@@ -85,8 +85,8 @@ def _log(row: Iterable[Any]) -> Log:
 
 async def owe(tx: WriteTx, record_id: UUID, audience_id: int, leaf_hash: bytes, now: datetime) -> None:
     """Note that a record must be appended to the log of its audience."""
-    await tx.execute(
-        log_pending.insert().values(record_id=record_id, audience_id=audience_id, leaf_hash=leaf_hash, owed_at=now)
+    await tx.insert(
+        log_pending, {"record_id": record_id, "audience_id": audience_id, "leaf_hash": leaf_hash, "owed_at": now}
     )
 
 
@@ -150,9 +150,9 @@ async def append(
         (log_id, first + place, item.leaf_hash, item.record_id if postgresql else item.record_id.bytes, arrival + place)
         for place, item in enumerate(taken)
     ]
-    await tx.insert_many("log_entries", ("log_id", "index", "leaf_hash", "record_id", "arrival"), rows)
+    await tx.insert_many(log_entries, ("log_id", "index", "leaf_hash", "record_id", "arrival"), rows)
     await tx.insert_many(
-        "log_tiles",
+        log_tiles,
         ("log_id", "level", "index", "hashes", "root"),
         [(log_id, tile.level, tile.index, tile.hashes, tile.root) for tile in tiles],
     )
@@ -161,7 +161,7 @@ async def append(
 async def add_checkpoint(tx: WriteTx, log_id: str, frontier: Frontier, note: str, now: datetime) -> None:
     """Publish a head."""
     row = (log_id, frontier.size, frontier.root(), frontier.to_bytes(), note, to_microseconds(now))
-    await tx.insert_many("checkpoints", ("log_id", "size", "root", "frontier", "note", "made_at"), [row])
+    await tx.insert_many(checkpoints, ("log_id", "size", "root", "frontier", "note", "made_at"), [row])
 
 
 async def settle(tx: WriteTx, taken: Sequence[Pending]) -> None:

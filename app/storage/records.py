@@ -153,47 +153,49 @@ async def add(
     quarantined: bool = False,
 ) -> None:
     """Add a record; a report's claim and indicators with it."""
-    await tx.execute(
-        records.insert().values(
-            id=record.id,
-            kind=record.kind,
-            issuer=record.issuer,
-            origin=record.origin,
-            issued_at=record.issued_at,
-            received_at=received_at,
-            audience_id=audience_id,
-            quarantined=quarantined,
-            tlp=str(record.tlp),
-            pap=str(record.pap),
-            subject=record.subject,
-            digest=envelope.digest,
-            payload=envelope.payload,
-            keyid=envelope.keyid,
-            signature=envelope.signature,
-            custody=custody,
-            leaf_hash=leaf_hash,
-        )
+    await tx.insert(
+        records,
+        {
+            "id": record.id,
+            "kind": record.kind,
+            "issuer": record.issuer,
+            "origin": record.origin,
+            "issued_at": record.issued_at,
+            "received_at": received_at,
+            "audience_id": audience_id,
+            "quarantined": quarantined,
+            "tlp": str(record.tlp),
+            "pap": str(record.pap),
+            "subject": record.subject,
+            "digest": envelope.digest,
+            "payload": envelope.payload,
+            "keyid": envelope.keyid,
+            "signature": envelope.signature,
+            "custody": custody,
+            "leaf_hash": leaf_hash,
+        },
     )
     if isinstance(record.body, Report):
         await _add_report(tx, record, record.body, audience_id)
 
 
 async def _add_report(tx: WriteTx, record: Record, report: Report, audience_id: int) -> None:
-    await tx.execute(
-        reports.insert().values(
-            record_id=record.id,
-            category=report.category,
-            subcategory=report.subcategory,
-            method=report.method,
-            confidence=report.confidence,
-            reliability=report.reliability,
-            credibility=report.credibility,
-            valid_from=report.valid_from,
-            valid_until=report.expires_at(record.issued_at),
-            supersedes=report.supersedes,
-            indicators=len(report.indicators),
-            state="live",
-        )
+    await tx.insert(
+        reports,
+        {
+            "record_id": record.id,
+            "category": report.category,
+            "subcategory": report.subcategory,
+            "method": report.method,
+            "confidence": report.confidence,
+            "reliability": report.reliability,
+            "credibility": report.credibility,
+            "valid_from": report.valid_from,
+            "valid_until": report.expires_at(record.issued_at),
+            "supersedes": report.supersedes,
+            "indicators": len(report.indicators),
+            "state": "live",
+        },
     )
     record_id = record.id if tx.dialect == "postgresql" else record.id.bytes
     rows = [
@@ -215,7 +217,7 @@ async def _add_report(tx: WriteTx, record: Record, report: Report, audience_id: 
         )
         for ordinal, item in enumerate(report.indicators)
     ]
-    await tx.insert_many("indicators", [column.name for column in indicators.columns], rows)
+    await tx.insert_many(indicators, [column.name for column in indicators.columns], rows)
 
 
 async def find_digest(tx: ReadTx, digest: bytes) -> UUID | None:

@@ -5,14 +5,17 @@ answered. Reading and writing are different types; a storage function asks for t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import asyncpg
 from sqlalchemy import Connection, Executable, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.engine import CursorResult, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -23,6 +26,7 @@ from app.domain.errors import Conflict, Unavailable
 from app.storage.visibility import Audiences
 
 BUSY_TIMEOUT_MS = 10_000  # milliseconds that SQLite waits for another process's write
+COPY_ABOVE = 50  # rows: below that COPY's own round trips cost more than they save
 POOL_SIZE = 10  # connections; on SQLite each is a thread
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -49,9 +53,11 @@ class ReadTx:
     actor: Actor
     audiences: tuple[int, ...]
     dialect: str
+    begun: bool = field(default=False)
 
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
         """Run one statement."""
+        self.begun = True
         result: CursorResult[*tuple[Any, ...]] = await self.connection.execute(statement, parameters)
         return result
 
@@ -68,23 +74,53 @@ class WriteTx(ReadTx):
         result = await self.execute(insert(table).values(**values).on_conflict_do_nothing())
         return bool(result.rowcount)
 
-    async def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    async def insert(self, table: Table, values: Mapping[str, Any]) -> None:
+        """Write one row of domain values; the statement is made once and run by the driver."""
+        made = _insert_of(table, tuple(values), self.dialect)
+        row = tuple(
+            value if process is None else process(value)
+            for process, value in zip(made.processors, values.values(), strict=True)
+        )
+        driver = await self._driver()
+        if self.dialect == "postgresql":
+            await driver.execute(made.text, *row)
+        else:
+            await driver.execute_insert(made.text, row)
+
+    async def insert_many(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Write many rows of driver values in one go: COPY on PostgreSQL, executemany on SQLite."""
         if not rows:
             return
-        if self.dialect == "postgresql":
-            await self.connection.execute(text("SELECT 1"))  # COPY goes past SQLAlchemy: its transaction must be open
-            raw = await self.connection.get_raw_connection()
-            driver: Any = raw.driver_connection
-            await driver.copy_records_to_table(table, columns=list(columns), records=rows)
-            return
-        names = ", ".join(f'"{name}"' for name in columns)
-        marks = ", ".join("?" * len(columns))
-        # The names are this package's own constants, never input.
-        await self.connection.exec_driver_sql(
-            f'INSERT INTO "{table}" ({names}) VALUES ({marks})',  # noqa: S608
-            list(rows),
-        )
+        driver = await self._driver()
+        if self.dialect == "postgresql" and len(rows) > COPY_ABOVE:
+            await driver.copy_records_to_table(table.name, columns=list(columns), records=rows)
+        else:
+            await driver.executemany(_insert_of(table, tuple(columns), self.dialect).text, rows)
+
+    async def _driver(self) -> Any:
+        """Give the driver's own connection, inside this transaction: SQLAlchemy begins it at its first statement."""
+        if not self.begun:
+            await self.execute(text("SELECT 1"))
+        return (await self.connection.get_raw_connection()).driver_connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Insert:
+    """An INSERT made once: its text, and what each value needs before the driver takes it."""
+
+    text: str
+    processors: tuple[Any, ...]
+
+
+@cache
+def _insert_of(table: Table, columns: tuple[str, ...], dialect_name: str) -> _Insert:
+    kind: Any = asyncpg_dialect.dialect if dialect_name == "postgresql" else sqlite.dialect
+    dialect = kind()
+    marks = [f"${place}" if dialect_name == "postgresql" else "?" for place in range(1, len(columns) + 1)]
+    names = ", ".join(f'"{name}"' for name in columns)
+    processors = tuple(table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns)
+    # The names are this package's own constants, never input.
+    return _Insert(f'INSERT INTO "{table.name}" ({names}) VALUES ({", ".join(marks)})', processors)  # noqa: S608
 
 
 class Store:
@@ -151,9 +187,9 @@ class Store:
     async def _translate(self) -> AsyncIterator[None]:
         try:
             yield
-        except (IntegrityError, asyncpg.IntegrityConstraintViolationError) as error:
+        except (IntegrityError, asyncpg.IntegrityConstraintViolationError, sqlite3.IntegrityError) as error:
             raise DuplicateRow("The same thing was added at the same moment; ask for it again.") from error
-        except OperationalError as error:
+        except (OperationalError, sqlite3.OperationalError) as error:
             raise Unavailable("The database cannot do this now (busy, full or away); try again.") from error
         except (DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             if not is_passing(error):

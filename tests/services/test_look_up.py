@@ -141,7 +141,7 @@ def test_answers_given_together_are_those_given_alone(kind, request):
     """Look-ups are gathered into one statement for each set of audiences, and never mixed; screenings agree."""
     fresh = request.getfixturevalue(f"fresh_{kind}")
 
-    @settings(max_examples=6 * EXAMPLES)
+    @settings(max_examples=4 * EXAMPLES)
     @given(worlds)
     def prove(told):
         asyncio.run(compare(fresh(), told))

@@ -166,7 +166,7 @@ def test_answers_do_not_depend_on_what_is_hidden(kind, request):
     alone = asyncio.run(tell(fresh(), []))
     assert len(alone["refused"]) == 2
 
-    @settings(max_examples=4 * EXAMPLES)
+    @settings(max_examples=2 * EXAMPLES)
     @given(hidden)
     def prove(secrets):
         assert asyncio.run(tell(fresh(), secrets)) == alone

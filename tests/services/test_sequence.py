@@ -231,7 +231,7 @@ async def test_a_break_anywhere_leaves_each_record_owed_or_logged(home, when):
         after = await counts(home)
         assert sum(after) == sum(before)
         assert after[0] in (0, before[0]), "all of the batch or nothing"
-        if step % 6 == 0:
+        if step % 12 == 0:
             assert await faults(home) == []
     assert step > 12
     await home.sequence()

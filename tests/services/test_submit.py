@@ -1,6 +1,7 @@
 """Submit: what is accepted is kept once, signed and owed; each refusal says the same to everybody."""
 
 import asyncio
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -190,18 +191,12 @@ async def test_an_audience_of_names_holds_the_issuer_and_only_who_is_known(home)
     assert (await home.submit(ngo, audience=audiences.organizations(ngo.id, bank.id))).created
 
 
-@pytest.mark.parametrize("tlp", Tlp)
-@pytest.mark.parametrize("kind", ["public", "group", "organizations"])
-async def test_the_marking_decides_which_audience(home, tlp, kind):
+async def test_the_marking_decides_which_audience(home):
     ngo, signer = await home.organization(), await home.organization(own_key=True)
     group = await home.group(ngo, signer)
-    audience = {
-        "public": audiences.PUBLIC,
-        "group": audiences.group(group.id),
-        "organizations": audiences.organizations(ngo.id, signer.id),
-    }[kind]
-    for partner in (ngo, signer):
-        if kind in ALLOWED_AUDIENCES[tlp]:
+    named = (audiences.PUBLIC, audiences.group(group.id), audiences.organizations(ngo.id, signer.id))
+    for tlp, audience, partner in itertools.product(Tlp, named, (ngo, signer)):
+        if audience.kind in ALLOWED_AUDIENCES[tlp]:
             assert (await home.submit(partner, audience=audience, tlp=tlp)).created
         else:
             with pytest.raises(ContradictoryMarking):

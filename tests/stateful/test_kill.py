@@ -20,7 +20,7 @@ from tests.stateful.submitter import WRITERS, ask
 from tests.world import World, faults
 
 ROOT = Path(__file__).parents[2]
-KILLS = 3 * EXAMPLES
+KILLS = 2 * EXAMPLES
 
 
 @contextlib.contextmanager
@@ -113,7 +113,7 @@ def test_what_was_acknowledged_outlives_the_server(postgres_server, tmp_path):
         _, home, partner = asyncio.run(migrated())
         journal = tmp_path / "journal"
         dice = random.Random(2)
-        for turn in range(max(2, KILLS - 1)):
+        for turn in range(KILLS):
             with submitting(home, partner, journal, 1_000 * turn):
                 wait_for_more(journal, len(acknowledged(journal)))
                 time.sleep(dice.random() / 10)

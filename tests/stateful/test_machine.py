@@ -297,7 +297,7 @@ def tell(kind, request, examples, steps):
 
 
 def test_stories_on_sqlite(request):
-    tell("sqlite", request, 6, 15)
+    tell("sqlite", request, 5, 12)
 
 
 def test_stories_on_postgresql(request):

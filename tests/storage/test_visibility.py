@@ -124,7 +124,7 @@ def test_the_predicate_in_sql_is_can_see(kind, request):
 
     fresh = request.getfixturevalue(f"fresh_{kind}")
 
-    @settings(max_examples=12 * EXAMPLES)
+    @settings(max_examples=8 * EXAMPLES)
     @given(some_audiences, memberships, st.booleans())
     def prove(told, members, strong):
         async def one():
