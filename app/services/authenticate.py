@@ -130,8 +130,13 @@ class Authenticator:
     ) -> Token:
         """Give a strong token for a private_key_jwt (RFC 7523), once for each assertion. Raises Unauthenticated."""
         organization = tokens.claimed_organization(assertion)
+        # Verified before anything is written: a stranger must not take the writing lock.
+        async with self._node.store.read(system(organization)) as reading:
+            keys = await _valid_keys(reading, organization)
+        claims = tokens.verify_assertion(assertion, keys, audiences, now)
         async with self._node.store.write(system(organization)) as tx:
-            claims = tokens.verify_assertion(assertion, await _valid_keys(tx, organization), audiences, now)
+            if claims.keyid not in await _valid_keys(tx, organization):
+                raise Unauthenticated(REFUSED)
             if not await credentials.use_assertion(tx, organization, claims.token_id, claims.expires_at):
                 raise Unauthenticated("This assertion was used before; sign a new one.")
             scopes = set(Scope)
