@@ -24,7 +24,7 @@ from app.domain.report import REPORT_FIELDS, read_report
 from app.formats.batches import Batch, gather
 from app.formats.rows import RefusedRow, Row
 
-IN_FLIGHT = 6  # requests at once: the node works on one while the next is read and written
+IN_FLIGHT = 6  # requests at once: the node works on some while others are read and written
 _ROW_STATUSES = frozenset({400, 422})
 
 
