@@ -151,7 +151,7 @@ class UnsupportedMediaType(Meaning):
 
 
 class TooMany(Meaning):
-    """The caller has used up its budget for now.
+    """The caller has used up its budget.
 
     `retry_after` is in whole seconds.
     """
