@@ -251,10 +251,3 @@ async def entry_sizes(tx: ReadTx, log: Log, start: int, limit: int) -> list[int]
         .limit(limit)
     )
     return [row[0] for row in await tx.execute(query)]
-
-
-async def checkpoint_of(tx: ReadTx, log: Log, size: int) -> str | None:
-    """Find the note of a published checkpoint of exactly this size."""
-    query = select(checkpoints.c.note).where(checkpoints.c.log_id == log.id, checkpoints.c.size == size)
-    found: str | None = (await tx.execute(query)).scalar()
-    return found

@@ -73,11 +73,6 @@ def parse_model(model: type[In], document: Any) -> In:
 _CODES = {"missing": "missing_field", "extra_forbidden": "unknown_field"}
 
 
-async def read_small(request: Request, model: type[In]) -> In:
-    """Read a small JSON body as a model."""
-    return parse_model(model, parse_json(await read_body(request, SMALL_BODY, (JSON,))))
-
-
 def parse_lines(raw: bytes) -> Sequence[Any | Refused]:
     """Read NDJSON: for each line that is not blank its document, or why it is refused."""
     rows: list[Any | Refused] = []
