@@ -16,9 +16,10 @@ from app.domain.actor import Actor, Scope
 from app.domain.address.codecs import base58, bech32, cashaddr, keccak
 from app.domain.audience import Audience
 from app.domain.ids import uuid7
+from app.domain.indicator import Indicator
 from app.domain.marking import Pap, Tlp
 from app.domain.record import Body, Erasure, Group, Key, Opinion, Organization, Record, Revocation, Sighting, Unknown
-from app.domain.report import Evidence, Indicator, Report
+from app.domain.report import Evidence, Report
 from app.domain.reputation import Claim
 from app.domain.signing import Envelope
 

@@ -285,6 +285,6 @@ claims = st.builds(
     state=st.sampled_from(["live", "live", "live", "revoked", "superseded", "erased", "quarantined"]),
     role=maybe(st.sampled_from(vocabulary.ROLES)),
     relation=maybe(st.sampled_from(vocabulary.RELATIONS)),
-    same_chain=st.booleans(),
+    elsewhere=st.sampled_from(["", "on Polygon, not on Ethereum"]),
     disputed=st.booleans(),
 )

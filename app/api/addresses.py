@@ -11,8 +11,9 @@ from pydantic import Field
 
 from app.api import documents, examples
 from app.api.operations import also_lines, refusals, takes
-from app.api.shapes import AudienceModel, In, LogPlaceOut, Moment, Out, Status
-from app.domain.errors import Invalid, InvalidAddress, Refused, TooLarge
+from app.api.shapes import AudienceModel, Change, In, LogPlaceOut, Moment, Out, Status
+from app.domain.address import LONGEST_WRAPPING
+from app.domain.errors import Invalid, InvalidAddress, NotFound, Refused, TooLarge
 from app.domain.timestamps import read_time
 from app.services import look_up as looking
 from app.services.screen import MAX_ROWS, Row, Screened, screen
@@ -22,7 +23,7 @@ from app.web.limits import LARGE_BODY, read_body
 
 router = signed_in_router("addresses", LookUp)
 screening_router = signed_in_router("addresses")
-MAX_TEXT = 512  # characters of a reference or address that are looked at; an address has at most 256
+MAX_TEXT = LONGEST_WRAPPING + 1  # characters of a text that are looked at: more is refused as too long
 
 
 class QueryOut(Out):
@@ -39,7 +40,9 @@ class ReadingOut(Out):
     chain_slug: str
     family: str
     canonical: str
+    kind: str
     checksum: Literal["verified", "absent"]
+    why: str
 
 
 class CategoryOut(Out):
@@ -104,6 +107,7 @@ class RowErrorOut(Out):
 
     code: str
     detail: str
+    suggestion: str | None = Field(description="The address that the text may have meant; never applied.")
 
 
 class ReputationOut(Out):
@@ -111,6 +115,7 @@ class ReputationOut(Out):
 
     query: QueryOut
     readings: list[ReadingOut]
+    cleaned: list[Change]
     status: Status
     confidence: int
     confidence_label: Literal["none", "low", "medium", "high"]
@@ -149,6 +154,7 @@ class ScreenedOut(Out):
     address: str
     chain: str | None
     canonical: str | None
+    cleaned: list[Change]
     status: Status
     confidence: int
     organizations: int
@@ -167,7 +173,7 @@ class ScreeningOut(Out):
 
 
 @router.get(
-    "/addresses/{address}",
+    "/addresses/{address:path}",
     response_model=ReputationOut,
     responses=refusals(),
     openapi_extra={
@@ -178,7 +184,7 @@ class ScreeningOut(Out):
                 "in": "query",
                 "required": False,
                 "schema": {"type": "string"},
-                "description": "CAIP-2 id or slug; without it every reading is tried.",
+                "description": "CAIP-2 id, slug, ticker, or an asset's CAIP-19 id; without it every reading is tried.",
             },
             {
                 "name": "as_of",
@@ -193,13 +199,15 @@ class ScreeningOut(Out):
 async def look_up(request: Request) -> Response:
     """Tell what you may know about an address."""
     # Parameters are read by hand: FastAPI's reading of three of them costs as much as the answer.
-    hall, query = hall_of(request), request.query_params
+    hall, query, text = hall_of(request), request.query_params, request.path_params["address"]
+    if not text:
+        raise NotFound("Nothing is here; ask about an address with /v1/addresses/{address}.")
     as_of = query.get("as_of")
     answer = await looking.look_up(
         hall.node,
         hall.questions,
         actor_of(request),
-        request.path_params["address"],
+        text,
         query.get("chain"),
         hall.clock(),
         None if as_of is None else read_time(as_of, "as_of"),

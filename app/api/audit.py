@@ -7,7 +7,9 @@ from fastapi import Query, Request, Response
 from app.api.documents import moment
 from app.api.operations import refusals
 from app.api.shapes import Moment, Out
+from app.domain.address import LONGEST_WRAPPING, interpret
 from app.domain.errors import Invalid, InvalidAddress
+from app.domain.indicator import MAX_CHAIN
 from app.services import audit, look_up
 from app.web.deps import actor_of, hall_of, signed_in_router
 from app.web.paging import DEFAULT_LIMIT, MAX_LIMIT, page, read_cursor
@@ -39,8 +41,10 @@ class AuditOut(Out):
 async def read_audit(
     request: Request,
     deed: Annotated[str | None, Query(pattern=r"^[a-z_]{1,64}$")] = None,
-    address: Annotated[str | None, Query(max_length=256, description="Who of us looked this address up?")] = None,
-    chain: Annotated[str | None, Query(max_length=64, description="The chain of `address`.")] = None,
+    address: Annotated[
+        str | None, Query(max_length=LONGEST_WRAPPING, description="Who of us looked this address up?")
+    ] = None,
+    chain: Annotated[str | None, Query(max_length=MAX_CHAIN, description="The chain of `address`.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     cursor: Annotated[str | None, Query()] = None,
 ) -> Response:
@@ -49,7 +53,7 @@ async def read_audit(
     purpose = ("audit", deed, address, chain)
     after = read_cursor(request, purpose, cursor)
     try:
-        readings = () if address is None else look_up.read(address, look_up.find_chain(chain))
+        asked = () if address is None else interpret(address, look_up.find_chain(chain), keys=True).readings
     except InvalidAddress as error:
         raise Invalid(f"address: {error.detail}") from error
     found = await audit.read(
@@ -58,7 +62,7 @@ async def read_audit(
         after=-1 if after is None else after,
         limit=limit + 1,
         deed=deed,
-        address_keys=[reading.key for _, reading in readings],
+        address_keys=[reading.address.key for reading in asked],
     )
     rows = [
         {

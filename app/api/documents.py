@@ -3,10 +3,13 @@
 The rule here: a builder adds nothing that the deed did not give, so that no answer knows more than the actor may.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from app.domain.address import Address, Chain
+from app.domain.address import Reading
+from app.domain.errors import InvalidAddress
+from app.domain.indicator import CleanedRow
 from app.domain.record import Record
 from app.domain.timestamps import format_time
 from app.services.look_up import Answer, Found
@@ -109,14 +112,17 @@ def _follower(report: Provenance, record: Record) -> dict[str, Any]:
     }
 
 
-def reading_document(chain: Chain, address: Address) -> dict[str, Any]:
+def reading_document(reading: Reading) -> dict[str, Any]:
     """Give one way to read a text."""
+    chain, address, _ = reading
     return {
         "chain": chain.caip2,
         "chain_slug": chain.slug,
         "family": address.family,
         "canonical": address.canonical,
+        "kind": address.kind,
         "checksum": address.checksum,
+        "why": reading.why,
     }
 
 
@@ -125,7 +131,8 @@ def look_up_document(node: Node, answer: Answer) -> dict[str, Any]:
     result = answer.reputation
     document: dict[str, Any] = {
         "query": {"address": answer.text, "chain": None if answer.chain is None else answer.chain.caip2},
-        "readings": [reading_document(chain, address) for chain, address in answer.readings],
+        "readings": [reading_document(reading) for reading in answer.readings],
+        "cleaned": answer.cleaned,
         "status": result.status,
         "confidence": result.confidence,
         "confidence_label": result.label,
@@ -142,8 +149,13 @@ def look_up_document(node: Node, answer: Answer) -> dict[str, Any]:
         "error": None,
     }
     if answer.error is not None:
-        document["error"] = {"code": answer.error.reason, "detail": answer.error.detail}
+        document["error"] = row_error(answer.error)
     return document
+
+
+def row_error(error: InvalidAddress) -> dict[str, Any]:
+    """Tell why a text is no address, and what it may have meant."""
+    return {"code": error.reason, "detail": error.detail, "suggestion": error.suggestion}
 
 
 def categories(answer: Answer | Screened) -> list[dict[str, Any]]:
@@ -181,7 +193,7 @@ def found_document(found: Found) -> dict[str, Any]:
         "issued_at": format_time(hit.issued_at),
         "valid_until": format_time(hit.valid_until),
         "state": found.state,
-        "same_chain": found.same_chain,
+        "same_chain": not found.elsewhere,
         "signature": "valid",
         "custody": hit.custody,
         "log": {"id": hit.log_id, "index": hit.log_index},
@@ -207,6 +219,7 @@ def screened_document(answer: Screened, *, full: bool) -> dict[str, Any]:
         "address": answer.row.address,
         "chain": None if answer.chain is None else answer.chain.caip2,
         "canonical": None if answer.address is None else answer.address.canonical,
+        "cleaned": answer.cleaned,
         "status": result.status,
         "confidence": result.confidence,
         "organizations": result.organizations,
@@ -215,7 +228,7 @@ def screened_document(answer: Screened, *, full: bool) -> dict[str, Any]:
         "error": None,
     }
     if answer.error is not None:
-        document["error"] = {"code": answer.error.reason, "detail": answer.error.detail}
+        document["error"] = row_error(answer.error)
     if full:
         document["because"] = list(result.because)
         document["indicators"] = [found_document(item) for item in answer.found]
@@ -225,3 +238,8 @@ def screened_document(answer: Screened, *, full: bool) -> dict[str, Any]:
 def refused_documents(refused: Any) -> list[dict[str, Any]]:
     """Give the refused rows."""
     return [error_document(item) for item in refused]
+
+
+def cleaned_documents(cleaned: Iterable[CleanedRow]) -> list[dict[str, Any]]:
+    """Give the rows whose address was read after something around it was taken off."""
+    return [{"pointer": row.pointer, "ref": row.ref, "changes": row.changes} for row in cleaned]

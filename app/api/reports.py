@@ -27,7 +27,7 @@ from app.domain import audience as audiences
 from app.domain import marking, reading, vocabulary
 from app.domain.actor import Actor
 from app.domain.audience import Audience
-from app.domain.report import MAX_INDICATORS
+from app.domain.indicator import MAX_INDICATORS
 from app.domain.signing import Envelope, parse_envelope
 from app.domain.timestamps import read_time
 from app.services import follow as following
@@ -160,6 +160,7 @@ async def submit_report(
     answer = documents.report_document(hall.node, stored)
     if partial:
         answer["refused"] = documents.refused_documents(done.refused)
+    answer["cleaned"] = documents.cleaned_documents(done.cleaned)
     return json_answer(answer, 201 if done.created else 200, location=f"/v1/reports/{done.id}")
 
 

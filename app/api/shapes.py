@@ -28,6 +28,10 @@ class Out(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+Change = Literal["blanks", "invisible", "quotes", "link", "caip10", "uri"]
+"""What was taken off around an address."""
+
+
 class ErrorOut(Out):
     """One refused place or row."""
 
@@ -35,6 +39,15 @@ class ErrorOut(Out):
     code: str
     detail: str
     ref: str = Field(default="", description="The caller's reference of the row, where it gave one.")
+    suggestion: str = Field(default="", description="The address that a refused text may have meant; never applied.")
+
+
+class CleanedOut(Out):
+    """A row whose address was read after something around it was taken off."""
+
+    pointer: str
+    ref: str | None
+    changes: list[Change]
 
 
 class ProblemOut(Out):
@@ -104,6 +117,7 @@ class ReportSubmittedOut(ReportSummaryOut):
     """The answer to a submission; `refused` only where `partial=true` refused rows."""
 
     refused: list[ErrorOut] = []
+    cleaned: list[CleanedOut]
 
 
 class ReportRowOut(ReportSummaryOut):

@@ -28,6 +28,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "import": ("app.cli.importing:import_file", "Submit a file of addresses: CSV, NDJSON, TagPack."),
         "report": ("app.cli.reports:report", "Show one report with its provenance and history."),
         "reports": ("app.cli.reports:reports", "List the reports that you may read."),
+        "chains": ("app.cli.vocabulary:chains", "Search the chains whose addresses are checked."),
+        "assets": ("app.cli.vocabulary:assets", "Search the assets that have a name."),
         "revoke": ("app.cli.reports:revoke", "Take back a report, or some of its addresses."),
         # For operators.
         "init": ("app.cli.node:init", "Prepare a node: keys, database, first organization."),
@@ -43,7 +45,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "group": ("app.cli.groups:group", "Add sharing groups and their members."),
     }
 )
-_PARTNER: Final = ("login", "check", "screen", "submit", "import", "report", "reports", "revoke")
+_PARTNER: Final = ("login", "check", "screen", "submit", "import", "report", "reports", "chains", "assets", "revoke")
 
 
 class LazyGroup(click.Group):

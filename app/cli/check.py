@@ -31,7 +31,7 @@ _COLUMNS = (
 
 @click.command()
 @click.argument("address")
-@click.option("--chain", help="Chain as slug or CAIP-2 id; without it every chain that can have this text is tried.")
+@click.option("--chain", help="Chain by any of its names; without it every chain that can have this text is tried.")
 @click.option("--as-of", help="Answer as the node knew at that time (RFC 3339).")
 @click.option("--fail-on-hit", is_flag=True, help="End with 10 if the address is listed or disputed, 5 if it is none.")
 @form_options
@@ -74,7 +74,9 @@ def show(answer: dict[str, Any]) -> None:
     click.echo(click.style(headline, bold=True, reverse=True, fg=_COLOURS.get(status)) + _figures(answer))
     for reading in answer.get("readings") or []:
         name = reading.get("chain_slug") or reading.get("chain")
-        click.echo(plain(f"  {name}: {reading.get('canonical')} (checksum {reading.get('checksum')})"))
+        click.echo(plain(f"  {name}: {reading.get('canonical')}  {reading.get('why')}"))
+    if cleaned := answer.get("cleaned"):
+        click.echo(plain(f"  Left out around the address: {', '.join(cleaned)}."))
     if error := answer.get("error"):
         click.echo(plain(f"  {error.get('detail')}"))
     for line in answer.get("because") or []:

@@ -35,6 +35,7 @@ class Outcome:
     read: int = 0
     accepted: int = 0
     reports: int = 0
+    cleaned: int = 0
     refusals: list[RefusedRow] = field(default_factory=list)
 
 
@@ -115,22 +116,22 @@ class Run:
             return None
         document = batch.to_document(self._plan.fields)
         try:
-            _, refused = read_report({name: document[name] for name in REPORT_FIELDS if name in document}, partial=True)
+            read = read_report({name: document[name] for name in REPORT_FIELDS if name in document}, partial=True)
         except InvalidRecord as error:
             return Acknowledged(batch.number, None, 0, _refused_rows(batch, error.errors, error))
-        rows = _refused_rows(batch, refused)
-        return Acknowledged(batch.number, None, len(batch.rows) - len(rows), rows)
+        rows = _refused_rows(batch, read.refused)
+        return Acknowledged(batch.number, None, len(batch.rows) - len(rows), rows, len(read.cleaned))
 
-    def _prepare(self, batch: Batch) -> tuple[bytes, list[list[Any]]]:
-        """Write the body of a batch's request, and the rows that were left out in signing it."""
+    def _prepare(self, batch: Batch) -> tuple[bytes, list[list[Any]], int]:
+        """Write the body of a batch's request; and of signing it, the rows left out and how many were cleaned."""
         document = complete(batch.to_document(self._plan.fields))
         if self._plan.signer is None:
-            return msgspec.json.encode(document), []
+            return msgspec.json.encode(document), [], 0
         try:
             signed = self._plan.signer.report(document, partial=True, mark=self._mark(batch.number))
         except Invalid as error:
-            return b"", _refused_rows(batch, error.errors, error)
-        return msgspec.json.encode(signed.to_document()), _refused_rows(batch, signed.refused)
+            return b"", _refused_rows(batch, error.errors, error), 0
+        return msgspec.json.encode(signed.to_document()), _refused_rows(batch, signed.refused), len(signed.cleaned)
 
     def _mark(self, batch: int) -> Mark:
         """Give the mark of a batch's record: the one of the killed run, so that it is the same record again."""
@@ -143,7 +144,7 @@ class Run:
         )
         return mark
 
-    def _send(self, batch: Batch, body: bytes, left_out: list[list[Any]]) -> Acknowledged:
+    def _send(self, batch: Batch, body: bytes, left_out: list[list[Any]], cleaned: int) -> Acknowledged:
         """Send one batch, on a thread of its own."""
         assert self._plan.client is not None
         if not body:
@@ -157,7 +158,8 @@ class Run:
             refused = [_read_refusal(row) for row in error.errors]
             return Acknowledged(batch.number, None, 0, _refused_rows(batch, refused, error))
         rows = left_out or _refused_rows(batch, [_read_refusal(row) for row in answer.get("refused") or []])
-        return Acknowledged(batch.number, str(answer.get("id")), len(batch.rows) - len(rows), rows)
+        cleaned = cleaned or len(answer.get("cleaned") or [])
+        return Acknowledged(batch.number, str(answer.get("id")), len(batch.rows) - len(rows), rows, cleaned)
 
     def _settle(self, batch: Batch, answer: Future[Acknowledged]) -> None:
         done = answer.result()
@@ -166,6 +168,7 @@ class Run:
 
     def _count(self, batch: Batch, done: Acknowledged) -> None:
         self.outcome.accepted += done.accepted
+        self.outcome.cleaned += done.cleaned
         self.outcome.reports += done.report is not None
         self.outcome.refusals += [RefusedRow(*self._of_row(row)) for row in done.refused]
         self._progress(self.outcome.accepted + len(self.outcome.refusals))

@@ -156,6 +156,7 @@ def _result(outcome: "Outcome", errors_file: str | None, *, dry_run: bool) -> di
         "read": outcome.read,
         "accepted": outcome.accepted,
         "refused": len(outcome.refusals),
+        "cleaned": outcome.cleaned,
         "reports": outcome.reports,
         "errors_file": errors_file,
     }
@@ -167,6 +168,8 @@ def _show(result: Mapping[str, Any]) -> None:
         f"{result['read']:,} read: {result['accepted']:,} accepted in {result['reports']:,} reports, "
         f"{result['refused']:,} refused."
     )
+    if result["cleaned"]:
+        click.echo(f"Of the accepted {result['cleaned']:,} had something around the address, which was left out.")
     if result["errors_file"]:
         click.echo(f"The refused rows, with reasons: {result['errors_file']}")
     if result.get("dry_run"):

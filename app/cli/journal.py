@@ -6,7 +6,7 @@ not in the journal is sent again under the same idempotency key, so it is harmle
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,12 +16,16 @@ from app.domain.errors import Conflict
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What became of one batch: the report (None where nothing was accepted), and the refused rows as lists."""
+    """What became of one batch: the report (None where nothing was accepted), and the refused rows as lists.
+
+    `cleaned` is how many of the accepted had something around the address.
+    """
 
     batch: int
     report: str | None
     accepted: int
     refused: list[list[Any]] = field(default_factory=list)
+    cleaned: int = 0
 
 
 class Journal:
@@ -91,7 +95,7 @@ class Journal:
     def acknowledge(self, done: Acknowledged) -> None:
         """Keep what became of a batch."""
         self.done[done.batch] = done
-        self._write({"batch": done.batch, "report": done.report, "accepted": done.accepted, "refused": done.refused})
+        self._write(asdict(done))
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._handle is not None:

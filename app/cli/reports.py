@@ -11,6 +11,7 @@ import click
 
 from app.cli.connection import connect, connection_options, load_signer
 from app.cli.output import choose_form, form_options, plain, print_document, print_rows, print_table
+from app.domain.errors import InvalidAddress
 from app.domain.vocabulary import CATEGORIES, REVOCATION_REASONS
 
 _LIST = ("id", "issued_at", "issuer_name", "category", "method", "confidence", "tlp", "state", "indicators")
@@ -105,13 +106,16 @@ def revoke(
 
 def _named(text: str) -> dict[str, str]:
     """Read CHAIN:ADDRESS, where the chain may be a CAIP-2 id and the address may have a prefix, each with its colon."""
-    from app.domain import address as addresses  # noqa: PLC0415 - the table of chains only when one is named
+    from app.domain import address as addresses  # noqa: PLC0415 - the registry only when a chain is named
 
     first, _, rest = text.partition(":")
     second, _, last = rest.partition(":")
-    known = last and any(chain.caip2 == f"{first}:{second}" for chain in addresses.chains())
-    if known or (last and addresses.find_chain(first) is None and addresses.find_chain(f"{first}:{second}")):
-        return {"chain": f"{first}:{second}", "address": last}
     if not first or not rest:
         raise click.UsageError(f"--address must be CHAIN:ADDRESS, such as bitcoin:bc1q...; got '{plain(text)}'.")
+    chain = addresses.find_chain(first)
+    if last and addresses.find_chain(f"{first}:{second}"):
+        try:
+            addresses.interpret(rest, chain)
+        except InvalidAddress:
+            return {"chain": f"{first}:{second}", "address": last}
     return {"chain": first, "address": rest}

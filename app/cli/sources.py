@@ -62,12 +62,14 @@ def read_rows(stream: BinaryIO, form: str, chain: str, fields: dict[str, Any] | 
 
     Raises click.UsageError for a chain that is not known, UnreadableDocument for a document that is none.
     """
+    from app.cli.output import plain  # noqa: PLC0415
+    from app.domain.address import explain_unknown  # noqa: PLC0415 - the registry only when a file is read
     from app.formats.csv import Table  # noqa: PLC0415
     from app.formats.ndjson import Lines  # noqa: PLC0415
     from app.formats.rows import chain_of, is_chain  # noqa: PLC0415
 
     if chain and not is_chain(chain):
-        raise click.UsageError(f"--chain '{chain}' is not known; give a slug such as bitcoin, or a CAIP-2 id.")
+        raise click.UsageError(f"--chain {plain(chain)} {explain_unknown(chain)}")
     slug = chain_of(chain) if chain else ""
     if form == "tagpack":
         from app.formats.tagpack import TagPack, Wish  # noqa: PLC0415 - YAML only when there is some

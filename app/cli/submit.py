@@ -60,6 +60,7 @@ def submit(
             answer = client.submit(signed, idempotency_key=idempotency_key)
             refused = [{"ref": row.ref, "code": row.code, "detail": row.detail} for row in signed.refused]
             answer["refused"] = refused
+            answer["cleaned"] = [row._asdict() for row in signed.cleaned]
     _print(answer, refused, choose_form(form, as_json=as_json))
     if refused:
         ctx.exit(Exit.PARTIAL)
@@ -107,5 +108,8 @@ def _print(answer: dict[str, Any], refused: list[dict[str, Any]], form: str) -> 
         print_document(answer)
         return
     click.echo(plain(f"{answer.get('id')}  {answer.get('state')}, {answer.get('indicators')} addresses"))
+    for row in answer.get("cleaned") or []:
+        changes = ", ".join(row.get("changes") or ())
+        say(f"cleaned {row.get('ref') or row.get('pointer')}: {changes}")
     for row in refused:
         say(f"refused {row.get('ref') or row.get('pointer')}: {row.get('detail')}")

@@ -127,9 +127,13 @@ class Api(ABC, Generic[Answer, Rows, Text]):
         """Read the words that a report may use."""
         return self.call(get("/v1/vocabulary"))
 
-    def chains(self) -> Rows:
-        """Walk the chains."""
-        return self.walk(get("/v1/chains"), "chains")
+    def chains(self, text: str = "") -> Rows:
+        """Walk the chains with a text in a name, id or symbol; all of them without one."""
+        return self.walk(get("/v1/chains", q=text), "chains")
+
+    def assets(self, text: str = "", chain: str | None = None) -> Rows:
+        """Walk the assets with a text in their symbol, name or id, of one chain or of all."""
+        return self.walk(get("/v1/assets", q=text, chain=chain), "assets")
 
     def logs(self) -> Rows:
         """Walk the logs that one may read."""

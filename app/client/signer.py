@@ -17,6 +17,7 @@ from app.domain import canonical, marking, reading, record, signing
 from app.domain.audience import Audience
 from app.domain.errors import Invalid, Refused
 from app.domain.ids import uuid7
+from app.domain.indicator import CleanedRow
 from app.domain.record import NONCE_BYTES, Body, Record
 from app.domain.report import REPORT_FIELDS, read_report
 from app.domain.signing import Envelope
@@ -47,10 +48,11 @@ def new_mark(now: datetime | None = None) -> Mark:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signed record, and the rows that were left out of it."""
+    """A signed record, the rows that were left out of it, and those that were cleaned."""
 
     envelope: Envelope
     refused: tuple[Refused, ...] = ()
+    cleaned: tuple[CleanedRow, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """Give the document that is posted."""
@@ -80,8 +82,8 @@ class LocalSigner:
         """
         reading.check_keys(fields, (*REPORT_FIELDS, *_FRAME_FIELDS))
         body = {name: value for name, value in fields.items() if name not in _FRAME_FIELDS and value is not None}
-        report, refused = read_report(body, partial=partial)
-        return Signed(self._sign("report", fields, report, mark), refused)
+        report, refused, cleaned = read_report(body, partial=partial)
+        return Signed(self._sign("report", fields, report, mark), refused, cleaned)
 
     def follow(
         self, kind: str, report: Mapping[str, Any], fields: Mapping[str, Any], *, mark: Mark | None = None

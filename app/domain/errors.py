@@ -14,13 +14,15 @@ class Refused:
     """One refused row, address or entry: why, where, and which row of the caller it was.
 
     `code` is stable and for programs, `detail` says in words what to do, `pointer` is a JSON pointer (RFC 6901)
-    into the caller's document, `ref` is the caller's own reference of the row.
+    into the caller's document, `ref` is the caller's own reference of the row, `suggestion` the address that a refused
+    text may have meant.
     """
 
     code: str
     detail: str
     pointer: str = ""
     ref: str | None = None
+    suggestion: str | None = None
 
 
 class Meaning(Exception):  # noqa: N818 - a meaning is named for what it says, not for being an error
@@ -49,15 +51,16 @@ class Invalid(Meaning):
 class InvalidAddress(Invalid):
     """The text is not an address of the chain.
 
-    `reason` is the stable code of the row: see `domain/address`.
+    `reason` is the stable code of the row: see `domain/address`. `suggestion` is what the text may have meant.
     """
 
     code = "invalid_address"
 
-    def __init__(self, reason: str, detail: str) -> None:
-        """Keep the row code `reason` beside the sentence."""
-        super().__init__(detail)
+    def __init__(self, reason: str, detail: str, suggestion: str | None = None) -> None:
+        """Keep the row code `reason` beside the sentence, which tells the suggestion too."""
+        super().__init__(detail if suggestion is None else f"{detail} Did you mean {suggestion}?")
         self.reason = reason
+        self.suggestion = suggestion
 
 
 class InvalidRecord(Invalid):

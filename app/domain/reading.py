@@ -99,6 +99,30 @@ def maybe_moment(document: Mapping[str, Any], name: str, *, strict: bool) -> dat
     return None if value is None else moment(value, f"/{name}", strict=strict)
 
 
+def maybe_word(document: Mapping[str, Any], name: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:
+    """Read the word of a field that may be absent or null."""
+    value = document.get(name)
+    return None if value is None else word(value, known, f"/{name}")
+
+
+def maybe_integer(document: Mapping[str, Any], name: str, lowest: int, highest: int) -> int | None:
+    """Read the integer of a field that may be absent or null."""
+    value = document.get(name)
+    return None if value is None else integer(value, f"/{name}", lowest, highest)
+
+
+def maybe_text(document: Mapping[str, Any], name: str, longest: int, *, free: bool = False) -> str | None:
+    """Read the text of a field that may be absent or null."""
+    value = document.get(name)
+    return None if value is None else text(value, f"/{name}", longest, free=free)
+
+
+def maybe_identifier(document: Mapping[str, Any], name: str) -> UUID | None:
+    """Read the id of a field that may be absent or null."""
+    value = document.get(name)
+    return None if value is None else identifier(value, f"/{name}")
+
+
 def span(document: Mapping[str, Any], *, strict: bool) -> tuple[datetime | None, datetime | None]:
     """Read `first_seen` and `last_seen`, each of which may be absent, in their order."""
     first, last = (maybe_moment(document, name, strict=strict) for name in ("first_seen", "last_seen"))

@@ -19,9 +19,10 @@ from app.domain import canonical, marking, reading, signing, vocabulary
 from app.domain.audience import Audience
 from app.domain.errors import InvalidAddress, InvalidRecord
 from app.domain.ids import parse_id
+from app.domain.indicator import MAX_INDICATORS
 from app.domain.marking import Pap, Tlp
 from app.domain.reading import Refusal
-from app.domain.report import MAX_INDICATORS, Report, read_report
+from app.domain.report import Report, read_report
 from app.domain.signing import Envelope
 from app.domain.timestamps import format_time, parse_time
 
@@ -327,15 +328,16 @@ def _canonical_address(row: object, pointer: str, *, strict: bool) -> tuple[str,
     name, given = (str(reading.need(fields, field, pointer)) for field in ("chain", "address"))
     chain = addresses.find_chain(name)
     if chain is None:
-        raise Refusal(f"{pointer}/chain", "is not known; give a CAIP-2 id or a slug.", "unknown_chain")
+        raise Refusal(f"{pointer}/chain", addresses.explain_unknown(name), "unknown_chain")
     try:
-        canonical_text = addresses.parse(chain, given).canonical
+        read, *_ = addresses.interpret(given, chain).readings
     except InvalidAddress as error:
         raise Refusal(f"{pointer}/address", error.detail, error.reason) from error
-    if strict and (name, given) != (chain.caip2, canonical_text):
-        detail = f"must be canonical in a signed record: {chain.caip2} {canonical_text}"
+    canonical_address = read.chain.caip2, read.address.canonical
+    if strict and (name, given) != canonical_address:
+        detail = f"must be canonical in a signed record: {' '.join(canonical_address)}"
         raise Refusal(f"{pointer}/address", detail, "not_canonical")
-    return chain.caip2, canonical_text
+    return canonical_address
 
 
 def _organization(document: Mapping[str, Any]) -> Organization:

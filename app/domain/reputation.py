@@ -20,7 +20,8 @@ NOTICE = "Not listed is not the same as clean."
 class Claim:
     """One indicator as reputation sees it: who says what, since when, and what became of it.
 
-    `confidence` is 0 to 100 as claimed; `state` as `history` gives it; `disputed` when another organization disagrees.
+    `confidence` is 0 to 100 as claimed; `state` as `history` gives it; `elsewhere` tells where it was reported when
+    that is not where it was asked about; `disputed` when another organization disagrees.
     """
 
     issuer: UUID
@@ -33,7 +34,7 @@ class Claim:
     state: str
     role: str | None = None
     relation: str | None = None
-    same_chain: bool = True
+    elsewhere: str = ""
     disputed: bool = False
 
 
@@ -137,7 +138,7 @@ def _order(candidate: tuple[float, Claim]) -> tuple[Any, ...]:
     """Order the claims of one organization so that the best is the same whatever came first."""
     value, claim = candidate
     said = (claim.category, claim.method, claim.confidence, claim.role or "", claim.relation or "", claim.issuer_name)
-    return value, claim.issued_at, claim.same_chain, said, claim.valid_until, claim.disputed
+    return value, claim.issued_at, not claim.elsewhere, claim.elsewhere, said, claim.valid_until, claim.disputed
 
 
 def _why_left_out(claim: Claim, now: datetime) -> str | None:
@@ -172,8 +173,8 @@ def _counted(tally: _Tally, now: datetime) -> list[str]:
             f"(ceiling {ceiling}), {_age_days(claim, now)} days ago (half-life {_half_life(claim.category)} days): "
             f"counts {_percent(value)}."
         )
-        if not claim.same_chain:
-            lines.append(f"{claim.issuer_name} reported the address on another chain than the one asked about.")
+        if claim.elsewhere:
+            lines.append(f"{claim.issuer_name} reported it {claim.elsewhere}.")
     return lines
 
 

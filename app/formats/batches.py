@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.domain.report import MAX_EVIDENCE, MAX_INDICATORS
+from app.domain.indicator import MAX_INDICATORS
+from app.domain.report import MAX_EVIDENCE
 from app.formats.rows import RefusedRow, Row, Source
 
 MAX_BYTES = 1_500_000  # bytes of one report as it is sent: signed and canonical it stays below the record's 2 MiB

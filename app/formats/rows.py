@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from app.domain import address as addresses
 from app.domain.errors import Invalid
 
-MAX_ADDRESS = 256  # characters, as in `domain/address`: longer texts are refused before they are sent
+MAX_ADDRESS = addresses.LONGEST_WRAPPING  # characters: longer texts are refused before they are sent
 MAX_REF = 128  # characters of the caller's own reference
 MAX_SOURCE = 500  # characters: as long as one evidence reference may be
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
@@ -197,7 +197,7 @@ def address_problem(text: str) -> tuple[str, str] | None:
     if not text.strip():
         return "empty", "There is no address in this row."
     if len(text) > MAX_ADDRESS:
-        return "too_long", f"The text has more than {MAX_ADDRESS} characters, more than any address."
+        return "too_long", f"The text has more than {MAX_ADDRESS} characters, more than any address or link."
     return None
 
 

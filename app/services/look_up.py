@@ -12,7 +12,7 @@ from uuid import UUID
 from app.domain import access, reputation, vocabulary
 from app.domain import address as addresses
 from app.domain.actor import Actor
-from app.domain.address import Address, Chain
+from app.domain.address import ANY_EVM, Chain, Reading
 from app.domain.errors import Invalid, InvalidAddress
 from app.domain.history import History
 from app.domain.record import Opinion, Record, Sighting
@@ -22,16 +22,17 @@ from app.services.node import Node
 from app.storage import records
 from app.storage.indicators import Hit
 
-ANY_EVM = "eip155:0"
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One indicator of the answer, with what became of it and what others say of it."""
+    """One indicator of the answer, with what became of it and what others say of it.
+
+    `elsewhere` tells where it was reported when that is not the chain and text that were asked about: the same key.
+    """
 
     hit: Hit
     state: str
-    same_chain: bool
+    elsewhere: str
     confidence: int
     opinions: tuple[Record, ...]
     sightings: tuple[Record, ...]
@@ -39,11 +40,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer about one address: how it was read, what that amounts to, and from which indicators."""
+    """The answer about one address: how it was read, what that amounts to, and from which indicators.
+
+    `cleaned` are the words for what was taken off around the address.
+    """
 
     text: str
     chain: Chain | None
-    readings: tuple[tuple[Chain, Address], ...]
+    readings: tuple[Reading, ...]
+    cleaned: tuple[str, ...]
     reputation: Reputation
     found: tuple[Found, ...]
     as_of: datetime
@@ -70,21 +75,24 @@ async def look_up(
         raise Invalid("as_of lies in the future; leave it out to ask about now.")
     moment = as_of or now
     try:
-        readings = read(text, chain)
-    except InvalidAddress as error:
+        readings, cleaned = addresses.interpret(text, chain, keys=True)
+    except InvalidAddress as refused:
+        error = InvalidAddress(refused.reason, refused.detail, addresses.suggest(text, chain))
         await questions.note(actor, "look_up", now, subject=None, outcome="invalid")
-        return Answer(text, chain, (), Reputation("invalid"), (), moment, error)
+        return Answer(text, chain, (), (), Reputation("invalid"), (), moment, error)
     ids = await visible_audiences(node, actor)
-    keys = [address.key for _, address in readings]
+    by_key = {reading.address.key: reading for reading in reversed(readings)}
+    keys = list(by_key)
     if as_of is None:
         hits = await node.indicators.gather_visible(keys, ids)
     else:
         hits = await node.indicators.search_visible(keys, ids, as_of)
     histories = await histories_of(node, actor, hits, as_of)
-    found = tuple(judge(hit, histories, chain) for hit in sorted(hits, key=order))
+    found = tuple(judge(hit, histories, by_key[hit.key], chain) for hit in sorted(hits, key=order))
     result = reputation.of([claim_of(item) for item in found], moment)
-    await questions.note(actor, "look_up", now, subject=node.identity.address_digest(keys[0]), outcome=result.status)
-    return Answer(text, chain, readings, result, found, moment)
+    subject = node.identity.address_digest(readings[0].address.key)
+    await questions.note(actor, "look_up", now, subject=subject, outcome=result.status)
+    return Answer(text, chain, readings, cleaned, result, found, moment)
 
 
 def find_chain(name: str | None) -> Chain | None:
@@ -93,21 +101,8 @@ def find_chain(name: str | None) -> Chain | None:
         return None
     chain = addresses.find_chain(name)
     if chain is None:
-        raise Invalid("The chain is not known; give a CAIP-2 id such as eip155:1 or a slug such as bitcoin.")
+        raise Invalid(f"The chain {addresses.explain_unknown(name)}")
     return chain
-
-
-def read(text: str, chain: Chain | None) -> tuple[tuple[Chain, Address], ...]:
-    """Read a text as an address of the chain, or of every chain that accepts it. Raises InvalidAddress."""
-    if chain is not None:
-        return ((chain, addresses.parse(chain, text)),)
-    found = addresses.readings(text)
-    if not found:
-        raise InvalidAddress(
-            "unreadable",
-            "This is not an address of any chain known here: check it for typing errors, or name its chain.",
-        )
-    return found
 
 
 async def visible_audiences(node: Node, actor: Actor) -> tuple[int, ...]:
@@ -128,18 +123,29 @@ async def histories_of(node: Node, actor: Actor, hits: Iterable[Hit], as_of: dat
         return await records.histories(tx, issuers, as_of)
 
 
-def judge(hit: Hit, histories: dict[UUID, History], chain: Chain | None) -> Found:
-    """Give an indicator with what became of it."""
+def judge(hit: Hit, histories: dict[UUID, History], asked: Reading, chain: Chain | None) -> Found:
+    """Give an indicator with what became of it; `asked` is the reading that found it, `chain` the one stated."""
     become = histories.get(hit.report, _UNTOUCHED)
     state = "quarantined" if hit.quarantined else become.state_of(hit.chain, hit.address)
-    same = chain is None or hit.chain == chain.caip2 or ANY_EVM in {hit.chain, chain.caip2}
     confidence = hit.report_confidence if hit.indicator_confidence is None else hit.indicator_confidence
     sightings = tuple(
         record
         for record in become.sightings
         if isinstance(record.body, Sighting) and (record.body.chain, record.body.address) == (hit.chain, hit.address)
     )
-    return Found(hit, state, same, confidence, become.opinions, sightings)
+    return Found(hit, state, _elsewhere(hit, asked, chain), confidence, become.opinions, sightings)
+
+
+def _elsewhere(hit: Hit, asked: Reading, chain: Chain | None) -> str:
+    """Tell where the key was reported, when that is not where it was asked about."""
+    same_text = hit.address == asked.address.canonical
+    if same_text and (chain is None or hit.chain == chain.caip2 or ANY_EVM in {hit.chain, chain.caip2}):
+        return ""
+    reported = addresses.find_chain(hit.chain)
+    name = hit.chain if reported is None else reported.name
+    if same_text and asked.address.family == "evm":
+        return f"on {name}, not on {asked.chain.name}: an account is the same on both, a contract is not"
+    return f"on {name}, as {hit.address}: the same key as was asked about on {asked.chain.name}"
 
 
 _UNTOUCHED = History()
@@ -159,7 +165,7 @@ def claim_of(found: Found) -> Claim:
         state=found.state,
         role=hit.role,
         relation=hit.relation,
-        same_chain=found.same_chain,
+        elsewhere=found.elsewhere,
         disputed=any(
             isinstance(item.body, Opinion) and item.body.opinion in vocabulary.DISAGREEING for item in found.opinions
         ),

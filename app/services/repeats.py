@@ -6,12 +6,13 @@ cannot do the deed twice.
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
 from app.domain.errors import IdempotencyMismatch, Refused
+from app.domain.indicator import CleanedRow
 from app.storage import idempotency
 from app.storage.idempotency import Remembered as Remembered  # noqa: PLC0414 - part of this floor's interface
 from app.storage.store import DuplicateRow, ReadTx, WriteTx
@@ -43,13 +44,18 @@ async def recall(tx: ReadTx, repeat: Repeat | None) -> Remembered | None:
 
 
 async def remember(
-    tx: WriteTx, repeat: Repeat | None, subject: UUID, now: datetime, refused: Sequence[Refused] = ()
+    tx: WriteTx,
+    repeat: Repeat | None,
+    subject: UUID,
+    now: datetime,
+    refused: Sequence[Refused] = (),
+    cleaned: Sequence[CleanedRow] = (),
 ) -> None:
     """Remember what the request led to."""
     if repeat is None:
         return
-    rows = [{"code": r.code, "detail": r.detail, "pointer": r.pointer, "ref": r.ref} for r in refused]
-    await idempotency.remember(tx, repeat.key, Remembered(repeat.digest, subject, rows), now)
+    rows = [asdict(row) for row in refused], [row._asdict() for row in cleaned]
+    await idempotency.remember(tx, repeat.key, Remembered(repeat.digest, subject, *rows), now)
 
 
 async def once_more(deed: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -5,22 +5,25 @@ The rule here: a bad row is a row, never a failed batch; each row comes back in 
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from app.domain import access, reputation
 from app.domain import address as addresses
 from app.domain.actor import Actor
-from app.domain.address import Address, Chain
+from app.domain.address import Address, Chain, Reading
 from app.domain.errors import InvalidAddress
 from app.domain.reputation import Claim, Reputation
 from app.services.audit import Questions
-from app.services.look_up import Found, claim_of, histories_of, judge, order, read, visible_audiences
+from app.services.look_up import Found, claim_of, histories_of, judge, order, visible_audiences
 from app.services.node import Node
 from app.storage.indicators import Hit
 
 MAX_ROWS = 10_000  # addresses of one call: about 1 MB of JSON, and under a quarter of a second of work
+
+MAX_SUGGESTIONS = 100  # refused rows of one call for which a likely address is sought, at about a millisecond each
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Screened:
     chain: Chain | None
     address: Address | None
     reputation: Reputation
+    cleaned: tuple[str, ...] = ()
     found: Sequence[Found] = ()
     error: InvalidAddress | None = None
 
@@ -59,7 +63,7 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
     """
     access.check_act(actor, "screen")
     read_rows = await asyncio.to_thread(_read_all, rows)
-    keys = dict.fromkeys(key for readings in read_rows if isinstance(readings, list) for _, _, key in readings)
+    keys = dict.fromkeys(key for asked in read_rows if isinstance(asked, _Asked) for key in asked.by_key)
     hits = await node.indicators.search_visible(list(keys), await visible_audiences(node, actor), None)
     histories = await histories_of(node, actor, hits, None)
     by_key: dict[bytes, list[Hit]] = {}
@@ -68,19 +72,19 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
     unlisted = reputation.of((), now)
     known: dict[tuple[Claim, ...], Reputation] = {}  # the addresses of one report amount to the same
     answers = []
-    for row, readings in zip(rows, read_rows, strict=True):
-        if isinstance(readings, InvalidAddress):
-            answers.append(Screened.invalid(row, readings))
+    for row, asked in zip(rows, read_rows, strict=True):
+        if isinstance(asked, InvalidAddress):
+            answers.append(Screened.invalid(row, asked))
             continue
-        answer = Screened(row, readings[0][0], readings[0][1], unlisted)
-        for chain, address, key in readings:
+        (chain, address, _), *_ = asked.by_key.values()
+        answer = Screened(row, chain, address, unlisted, asked.cleaned)
+        for key, reading in asked.by_key.items():
             listed = by_key.get(key)
             if listed:
-                asked = chain if row.chain is not None else None
-                judged = (judge(hit, histories, asked) for hit in listed)
+                judged = (judge(hit, histories, reading, chain if row.chain is not None else None) for hit in listed)
                 # The database's own order would depend on rows that the actor may not read.
                 answer.found = sorted((*answer.found, *judged), key=lambda found: order(found.hit))
-                answer.chain, answer.address = chain, address
+                answer.chain, answer.address = reading.chain, reading.address
         if answer.found:
             claims = tuple(claim_of(item) for item in answer.found)
             if claims not in known:
@@ -91,31 +95,41 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
     return answers
 
 
-_Readings = list[tuple[Chain, Address, bytes]] | InvalidAddress
+class _Asked(NamedTuple):
+    """What a row asks about: the likeliest reading first, by the keys to look for; and what was taken off."""
+
+    by_key: dict[bytes, Reading]
+    cleaned: tuple[str, ...] = ()
 
 
-def _read_all(rows: Sequence[Row]) -> list[_Readings]:
+def _read_all(rows: Sequence[Row]) -> list[_Asked | InvalidAddress]:
     chains: dict[str, Chain | None] = {}
-    answers: list[_Readings] = []
+    answers: list[_Asked | InvalidAddress] = []
+    sought = 0
     for row in rows:
+        if row.chain is not None and row.chain not in chains:
+            chains[row.chain] = addresses.find_chain(row.chain)
+        chain = None if row.chain is None else chains[row.chain]
+        if row.chain is not None and chain is None:
+            detail = f"The chain {addresses.explain_unknown(row.chain)}"
+            answers.append(InvalidAddress("unknown_chain", detail))
+            continue
         try:
-            if row.chain is None:
-                answers.append([(chain, address, address.key) for chain, address in read(row.address, None)])
-                continue
-            if row.chain not in chains:
-                chains[row.chain] = addresses.find_chain(row.chain)
-            chain = chains[row.chain]
-            if chain is None:
-                answers.append(_unknown_chain())
-            else:
-                address = addresses.parse(chain, row.address)
-                answers.append([(chain, address, address.key)])
+            answers.append(_read(row.address, chain))
         except InvalidAddress as error:
-            answers.append(error)
+            sought += 1
+            suggestion = addresses.suggest(row.address, chain) if sought <= MAX_SUGGESTIONS else None
+            answers.append(InvalidAddress(error.reason, error.detail, suggestion))
     return answers
 
 
-def _unknown_chain() -> InvalidAddress:
-    return InvalidAddress(
-        "unknown_chain", "The chain is not known; give a CAIP-2 id such as eip155:1 or a slug such as bitcoin."
-    )
+def _read(text: str, chain: Chain | None) -> _Asked:
+    if chain is not None:
+        with suppress(InvalidAddress):
+            address = addresses.parse(chain, text)
+            return _Asked({address.key: Reading(chain, address)})
+    readings, cleaned = addresses.interpret(text, chain)
+    by_key: dict[bytes, Reading] = {}
+    for reading in readings:
+        by_key.setdefault(reading.address.key, reading)
+    return _Asked(by_key, cleaned)

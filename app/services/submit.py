@@ -17,9 +17,10 @@ from app.domain.actor import Actor
 from app.domain.audience import Audience
 from app.domain.errors import Forbidden, Invalid, InvalidRecord, Refused
 from app.domain.history import Subject
+from app.domain.indicator import CleanedRow
 from app.domain.marking import Pap, Tlp
 from app.domain.record import Record, Revocation
-from app.domain.report import Report, read_report
+from app.domain.report import Report, ReportRead, read_report
 from app.domain.signing import Envelope
 from app.services import admit, audit, repeats, signers
 from app.services.node import Node
@@ -45,11 +46,12 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The record that a submission led to, whether it is new, and the rows that were refused."""
+    """The record that a submission led to, whether it is new, the rows that were refused and those cleaned."""
 
     id: UUID
     created: bool
     refused: tuple[Refused, ...] = ()
+    cleaned: tuple[CleanedRow, ...] = ()
 
 
 async def submit(
@@ -76,8 +78,8 @@ async def submit(
         check_own(node, actor, signed, {"report"}, now)
         return await repeats.once_more(lambda: _submit_signed(node, actor, signed, envelope, now, repeat))
     marking.check(draft.tlp, draft.audience.kind)
-    report, refused = await _read(draft.fields, partial=partial)
-    return await repeats.once_more(lambda: _submit_fields(node, actor, draft, report, refused, now, repeat))
+    read = await _read(draft.fields, partial=partial)
+    return await repeats.once_more(lambda: _submit_fields(node, actor, draft, read, now, repeat))
 
 
 async def _recalled(node: Node, actor: Actor, repeat: Repeat | None) -> Submitted | None:
@@ -90,7 +92,9 @@ async def _recalled(node: Node, actor: Actor, repeat: Repeat | None) -> Submitte
 
 
 def _first_result(known: Remembered) -> Submitted:
-    return Submitted(known.subject, created=False, refused=tuple(Refused(**row) for row in known.refused))
+    refused = tuple(Refused(**row) for row in known.refused)
+    cleaned = tuple(CleanedRow(row["pointer"], row["ref"], tuple(row["changes"])) for row in known.cleaned)
+    return Submitted(known.subject, created=False, refused=refused, cleaned=cleaned)
 
 
 def check_own(node: Node, actor: Actor, signed: Record, kinds: set[str], now: datetime) -> None:
@@ -105,7 +109,7 @@ def check_own(node: Node, actor: Actor, signed: Record, kinds: set[str], now: da
         raise Invalid("The record's issued_at lies ahead of this node's clock.")
 
 
-async def _read(fields: Mapping[str, Any], *, partial: bool) -> tuple[Report, tuple[Refused, ...]]:
+async def _read(fields: Mapping[str, Any], *, partial: bool) -> ReportRead:
     rows = fields.get("indicators")
     if isinstance(rows, list) and len(rows) > THREAD_ABOVE:
         return await asyncio.to_thread(read_report, fields, partial=partial)
@@ -116,11 +120,11 @@ async def _submit_fields(
     node: Node,
     actor: Actor,
     draft: Draft,
-    report: Report,
-    refused: tuple[Refused, ...],
+    read: ReportRead,
     now: datetime,
     repeat: Repeat | None,
 ) -> Submitted:
+    report, refused, cleaned = read
     async with node.store.write(actor) as tx:
         known = await repeats.recall(tx, repeat)
         if known is not None:
@@ -131,9 +135,9 @@ async def _submit_fields(
             unsigned = replace(unsigned, body=replace(report, valid_until=report.expires_at(now)))
         envelope = await signers.sign(node, tx, issuer, unsigned)
         await _keep(node, tx, issuer, unsigned, envelope, "node", now)
-        await repeats.remember(tx, repeat, unsigned.id, now, refused)
+        await repeats.remember(tx, repeat, unsigned.id, now, refused, cleaned)
     node.ring()
-    return Submitted(unsigned.id, created=True, refused=refused)
+    return Submitted(unsigned.id, created=True, refused=refused, cleaned=cleaned)
 
 
 async def _submit_signed(

@@ -13,8 +13,9 @@ from uuid import UUID
 from app.domain import audience as audiences
 from app.domain import history, merkle, record
 from app.domain.errors import Meaning
+from app.domain.indicator import Indicator
 from app.domain.record import FOLLOWING, Record, Revocation
-from app.domain.report import Indicator, Report
+from app.domain.report import Report
 from app.domain.signing import SIGNATURE_BYTES, Envelope
 from app.services.verify_keys import Keys
 from app.storage import checking

@@ -16,17 +16,19 @@ from app.storage.tables import idempotency
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What a request led to: the digest of the request, the thing it made, and the rows it refused."""
+    """What a request led to: its digest, the thing it made, the rows it refused and those it cleaned."""
 
     request_digest: bytes
     subject: UUID
     refused: list[dict[str, Any]]
+    cleaned: list[dict[str, Any]]
 
 
 async def find(tx: ReadTx, key: str) -> Remembered | None:
     """Find what the actor's organization asked under this key."""
-    query = select(idempotency.c.request_digest, idempotency.c.subject, idempotency.c.refused).where(
-        idempotency.c.organization_id == tx.actor.organization, idempotency.c.key == key
+    kept = idempotency.c
+    query = select(kept.request_digest, kept.subject, kept.refused, kept.cleaned).where(
+        kept.organization_id == tx.actor.organization, kept.key == key
     )
     row = (await tx.execute(query)).first()
     return None if row is None else Remembered(*row)
@@ -41,6 +43,7 @@ async def remember(tx: WriteTx, key: str, remembered: Remembered, now: datetime)
             request_digest=remembered.request_digest,
             subject=remembered.subject,
             refused=remembered.refused,
+            cleaned=remembered.cleaned,
             created_at=now,
         )
     )

@@ -290,6 +290,7 @@ idempotency = Table(
     Column("request_digest", LargeBinary, nullable=False),
     Column("subject", Id, nullable=False, index=True),
     Column("refused", Document, nullable=False),
+    Column("cleaned", Document, nullable=False),
     Column("created_at", Moment, nullable=False, index=True),
     PrimaryKeyConstraint("organization_id", "key"),
 )

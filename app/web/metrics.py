@@ -89,5 +89,5 @@ class MeasureRequests:
             await answer(scope, receive, note_status)
         finally:
             method = scope["method"] if scope["method"] in METHODS else "OTHER"
-            route = getattr(scope.get("route"), "path", "-")
+            route = getattr(scope.get("route"), "path_format", "-")
             self._metrics.note(method, route, status or 500, time.perf_counter() - started)

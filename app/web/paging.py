@@ -50,10 +50,15 @@ def _mac(request: Request, purpose: Sequence[Any], body: bytes) -> bytes:
     return hall_of(request).node.identity.digest("cursor", said)[:_MAC_BYTES]
 
 
-def page(request: Request, rows: list[dict[str, Any]], purpose: Sequence[Any], last: Any | None) -> Response:
-    """Answer a page of the list that `purpose` names: its rows, and where another follows, the cursor after `last`."""
+def page(
+    request: Request, rows: list[dict[str, Any]], purpose: Sequence[Any], last: Any | None, **said: Any
+) -> Response:
+    """Answer a page of the list that `purpose` names: its rows, and where another follows, the cursor after `last`.
+
+    `said` is what the answer says of the whole list.
+    """
     cursor = None if last is None else write_cursor(request, purpose, last)
-    response = json_answer({str(purpose[0]): rows, "next": cursor})
+    response = json_answer({str(purpose[0]): rows, **said, "next": cursor})
     if cursor is not None:
         response.headers["link"] = next_link(request, cursor)
     return response

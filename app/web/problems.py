@@ -70,7 +70,11 @@ def problem(
 def error_document(refused: Refused) -> dict[str, Any]:
     """Give one refused place or row as it stands in an answer."""
     document = {"pointer": refused.pointer, "code": refused.code, "detail": refused.detail}
-    return document if refused.ref is None else {**document, "ref": refused.ref}
+    if refused.ref is not None:
+        document["ref"] = refused.ref
+    if refused.suggestion is not None:
+        document["suggestion"] = refused.suggestion
+    return document
 
 
 async def answer_meaning(request: Request, meaning: Exception) -> Response:
@@ -127,4 +131,4 @@ async def answer_unexpected(request: Request, error: Exception) -> Response:
 
 def route_of(request: Request) -> str:
     """Give the route's template, which holds no address and no id."""
-    return str(getattr(request.scope.get("route"), "path", "-"))
+    return str(getattr(request.scope.get("route"), "path_format", "-"))

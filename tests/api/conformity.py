@@ -32,7 +32,10 @@ def operations():
     """List the operations in the order in which they are matched: method, pattern, template, operation."""
     found = []
     for path, methods in document()["paths"].items():
-        pattern = re.sub(r"\\{(\w+)\\}", "([^/]+)", re.escape(path).replace("tile/\\{path\\}", "tile/(.*)"))
+        whole = re.escape(path)
+        for rest in ("tile/\\{path\\}", "addresses/\\{address\\}"):  # what may hold a slash
+            whole = whole.replace(rest, f"{rest.partition('/')[0]}/(.+)")
+        pattern = re.sub(r"\\{(\w+)\\}", "([^/]+)", whole)
         found += [(method.upper(), re.compile(pattern), path, operation) for method, operation in methods.items()]
     return sorted(found, key=lambda item: item[2].count("{"))
 

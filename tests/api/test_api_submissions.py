@@ -26,7 +26,8 @@ INDICATOR = {
     "sightings",
 }  # fmt: skip
 SCREENED = {
-    "ref", "address", "chain", "canonical", "status", "confidence", "organizations", "categories", "reports", "error",
+    "ref", "address", "chain", "canonical", "cleaned", "status", "confidence", "organizations", "categories", "reports",
+    "error",
 }  # fmt: skip
 
 
@@ -60,8 +61,10 @@ async def test_the_names_on_the_wire_are_those_of_the_design(site):
     assert found["query"] == {"address": BITCOIN, "chain": "bip122:000000000019d6689c085ae165831e93"}
     assert found["readings"] == [
         {"chain": "bip122:000000000019d6689c085ae165831e93", "chain_slug": "bitcoin", "family": "bitcoin",
-         "canonical": BITCOIN, "checksum": "verified"}
+         "canonical": BITCOIN, "kind": "p2pkh", "checksum": "verified",
+         "why": "The checksum verifies for this p2pkh of Bitcoin."}
     ]  # fmt: skip
+    assert found["cleaned"] == []
     assert found["notice"] == "Not listed is not the same as clean."
     assert found["categories"] == [{"category": "sex_trafficking", "organizations": 1, "confidence": 60}]
     one = found["indicators"][0]
@@ -296,9 +299,9 @@ async def test_a_list_is_walked_while_others_write(site):
     await site.settle()
     audit = await follow_links(a.api, "/v1/audit?limit=3", "audit")
     assert [row["index"] for row in audit] == list(range(len(audit)))
-    for name in ("organizations", "chains", "assets", "logs"):
-        whole = (await a.api.get(f"/v1/{name}?limit=1000")).json()[name]
-        assert await follow_links(a.api, f"/v1/{name}?limit=1", name) == whole
+    for name, query in (("organizations", ""), ("chains", "q=bitcoin&"), ("assets", "q=usdt&"), ("logs", "")):
+        whole = (await a.api.get(f"/v1/{name}?{query}limit=1000")).json()[name]
+        assert await follow_links(a.api, f"/v1/{name}?{query}limit=1", name) == whole
 
 
 async def test_a_cursor_is_good_for_what_gave_it(lite):

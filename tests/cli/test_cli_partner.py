@@ -24,6 +24,7 @@ from tests.cli.conftest import ROOT
 from tests.client.scripted import document, problem
 from tests.client.test_client_signer import NODE, ORGANIZATION, SEED
 
+CASH = "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a"
 GROUP = "01900000-0000-7000-8000-00000000000a"
 CLAIMS = (
     "--category",
@@ -101,6 +102,7 @@ def test_import_adds_up_and_names_the_refused(node, command):
         "read": 12_002,
         "accepted": 12_000,
         "refused": 2,
+        "cleaned": 0,
         "reports": 2,
         "errors_file": "list.csv.errors.csv",
     }
@@ -140,6 +142,7 @@ def test_an_import_that_was_stopped_goes_on(node, command):
         "read": 45_001,
         "accepted": 45_000,
         "refused": 1,
+        "cleaned": 0,
         "reports": 5,
         "errors_file": "list.csv.errors.csv",
     }
@@ -438,7 +441,7 @@ def test_report_and_reports_and_revoke(node, command):
         "--address",
         "eip155:1:0xa",
         "--address",
-        "bitcoin-cash:bitcoincash:q",
+        f"bitcoin-cash:bitcoincash:{CASH}",
         "--address",
         "tron:mainnet:T",
         "--address",
@@ -450,7 +453,7 @@ def test_report_and_reports_and_revoke(node, command):
     assert node.asked[-1].document["addresses"] == [
         {"chain": "bitcoin", "address": "1abc"},
         {"chain": "eip155:1", "address": "0xa"},
-        {"chain": "bitcoin-cash", "address": "bitcoincash:q"},
+        {"chain": "bitcoin-cash", "address": f"bitcoincash:{CASH}"},
         {"chain": "tron:mainnet", "address": "T"},
         {"chain": "cosmos:hub-9", "address": "c"},
     ]

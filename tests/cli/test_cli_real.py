@@ -153,3 +153,35 @@ def test_refusals_are_one_line_and_an_exit_code(node, command):
 def test_login(real, command):
     assert command("login", "--url", real.url, "--key", real.key, "--json").exit_code == 0
     assert command("reports", "--limit", "1").exit_code == 0
+
+
+def test_every_chain_is_known_to_import_check_and_the_lists(node, command):
+    chains = json.loads(command("chains", "--json").out)["chains"]
+    assert len(chains) >= 390
+    Path("all.csv").write_text("address,chain\n" + "".join(f"{it['sample']},{it['chain_slug']}\n" for it in chains))
+    result = json.loads(command("import", "all.csv", *claims(node, "--case", "all")).out)
+    assert (result["read"], result["accepted"], result["refused"]) == (len(chains), len(chains), 0)
+    assets = json.loads(command("assets", "USDT", "--json").out)["assets"]
+    assert {"tron", "ethereum", "solana", "ton"} <= {asset["chain_slug"] for asset in assets}
+    for asset in assets[:3]:
+        sample = next(it["sample"] for it in chains if it["chain"] == asset["chain"])
+        found = json.loads(command("check", sample, "--chain", asset["asset"]).out)
+        assert (found["status"], found["query"]["chain"]) == ("listed", asset["chain"])
+
+
+def test_what_is_pasted_is_cleaned_and_counted(node, command):
+    (text,) = addresses(77, 1)
+    Path("pasted.csv").write_text(
+        "address,chain\n"
+        f'"https://etherscan.io/address/{text}#tokentxns",ethereum\n'
+        f"ethereum:{addresses(78, 1)[0]}@1?value=1,ethereum\n"
+        f"{addresses(79, 1)[0]},ethereum\n"
+    )
+    ended = command("import", "pasted.csv", *claims(node, "--case", "pasted"))
+    result = json.loads(ended.out)
+    assert (ended.exit_code, result["accepted"], result["cleaned"]) == (Exit.DONE, 3, 2)
+    shown = command("check", f"etherscan.io/address/{text}", "--format", "table").out
+    assert "LISTED" in shown
+    assert "Left out around the address: link." in shown
+    wrong = command("check", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNA", "--format", "table").out
+    assert "Did you mean 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa?" in wrong

@@ -71,7 +71,17 @@ def test_an_import_shows_how_far_it_is_and_ends_in_words(node):
 
 
 def test_the_words_of_a_dry_run(capsys):
-    _show({"read": 1_000, "accepted": 1_000, "refused": 0, "reports": 0, "errors_file": None, "dry_run": True})
+    _show(
+        {
+            "read": 1_000,
+            "accepted": 1_000,
+            "refused": 0,
+            "cleaned": 0,
+            "reports": 0,
+            "errors_file": None,
+            "dry_run": True,
+        }
+    )
     assert capsys.readouterr().out == (
         "1,000 read: 1,000 accepted in 0 reports, 0 refused.\nNothing was sent (--dry-run).\n"
     )

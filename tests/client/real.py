@@ -10,7 +10,7 @@ from uuid import UUID
 
 import uvicorn
 
-from app.asgi import build, make_hall, utc_now
+from app.asgi import build, configure_logs, make_hall, utc_now
 from app.bootstrap import initialize
 from app.domain.actor import operator
 from app.services import membership
@@ -47,6 +47,7 @@ class RealNode:
 def serve_real(folder):
     """Prepare a node in a folder and serve it."""
     settings = Settings(data=folder)
+    configure_logs(settings.log_level)  # to stderr: stdout is what a command prints
     first = asyncio.run(initialize(settings, "Home", "ngo", utc_now()))
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(build(make_hall(settings)), log_level="error", lifespan="on"))

@@ -102,7 +102,7 @@ def subproof(size, start, stop, complete):
     middle = start + half(stop - start)
     if size <= middle:
         return [*subproof(size, start, middle, complete), (False, mth(middle, stop))]
-    return [*subproof(size, middle, stop, False), (True, mth(start, middle))]  # noqa: FBT003
+    return [*subproof(size, middle, stop, False), (True, mth(start, middle))]
 
 
 def hashes(steps):

@@ -68,7 +68,10 @@ def counted(issuer, confidence, days, figure):
 
 
 def test_the_reasons_in_words():
-    ngo, bank = make.claim("ngo", 60, 365), make.claim("bank", 50, 0, same_chain=False, disputed=True)
+    ngo, bank = (
+        make.claim("ngo", 60, 365),
+        make.claim("bank", 50, 0, elsewhere="on Polygon, not on Ethereum", disputed=True),
+    )
     gone = [make.claim("firm", state=state) for state in ("revoked", "revoked", "superseded", "erased", "quarantined")]
     beside = [make.claim("firm", category="ngo_donation"), make.claim("firm", relation="paid_to")]
     old = make.claim("firm", valid_until=NOW)
@@ -79,7 +82,7 @@ def test_the_reasons_in_words():
         categories=(CategoryReputation("sex_trafficking", 2, 65),),
         because=(
             counted("bank", 50, 0, 50),
-            "bank reported the address on another chain than the one asked about.",
+            "bank reported it on Polygon, not on Ethereum.",
             counted("ngo", 60, 365, 30),
             "2 independent organizations: 1 - (1 - 0.50) x (1 - 0.30) = 65 %.",
             "Another organization disagrees with 1 of 2 live claims.",
@@ -213,9 +216,13 @@ def test_categories_are_counted_each_for_itself():
 
 def test_the_best_claim_is_the_same_whatever_came_first():
     """One report may hold the address on two chains; the one asked about is shown."""
-    twins = [make.claim(same_chain=False), make.claim(same_chain=True), make.claim(method="legal_process_return")]
+    twins = [
+        make.claim(elsewhere="on Polygon, not on Ethereum"),
+        make.claim(elsewhere=""),
+        make.claim(method="legal_process_return"),
+    ]
     assert len({of(*order).because for order in permutations(twins)}) == 1
-    assert "another chain" not in " ".join(of(*twins).because)
+    assert "Polygon" not in " ".join(of(*twins).because)
 
 
 def test_combining_is_exact_at_its_ends():

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.report import MAX_INDICATORS
+from app.domain.indicator import MAX_INDICATORS
 from app.formats import batches
 from app.formats.batches import MAX_BYTES, MAX_OPEN, gather, has_few_sources
 from app.formats.rows import Row, Source

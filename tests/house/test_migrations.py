@@ -53,6 +53,9 @@ def test_what_is_insert_only_is_one_list():
     assert tuple(re.findall(r'"(\w+)"', named)) == tables.INSERT_ONLY
 
 
+REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate._config()).walk_revisions()]
+
+
 async def test_a_migration_that_is_killed_anywhere_is_continued(store):
     trouble = Trouble(store)
     await migrate.upgrade(store)
@@ -66,7 +69,7 @@ async def test_a_migration_that_is_killed_anywhere_is_continued(store):
                 await migrate.upgrade(store)
             except ConnectionResetError:
                 trouble.strike(None)
-                assert await migrate.current(store) in (None, migrate.newest())
+                assert await migrate.current(store) in (None, *REVISIONS)
                 await migrate.upgrade(store)
             trouble.strike(None)
             if step % 22 == 1:

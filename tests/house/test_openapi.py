@@ -93,4 +93,4 @@ def test_each_schema_is_a_schema():
             assert schema["additionalProperties"] is False, f"{name}: a misspelt field must not be lost"
         if name.endswith("Out") and "properties" in schema:
             optional = schema["properties"].keys() - set(schema.get("required", ()))
-            assert optional <= {"errors", "ref", "refused", "because", "indicators", "envelope"}, name
+            assert optional <= {"errors", "ref", "suggestion", "refused", "because", "indicators", "envelope"}, name

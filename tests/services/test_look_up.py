@@ -35,11 +35,11 @@ async def test_an_answer_says_who_how_sure_and_why(home):
     assert said.confidence == round(100 * reputation.combine([0.7, 0.9]))
     assert any("an NGO claims sex_trafficking with confidence 70" in line for line in said.because)
     found = answer.found[0]
-    assert (found.hit.report, found.hit.issuer_name, found.state, found.same_chain) == (
+    assert (found.hit.report, found.hit.issuer_name, found.state, found.elsewhere) == (
         first.id,
         "an NGO",
         "live",
-        True,
+        "",
     )
     assert (found.hit.log_index, found.hit.custody, found.hit.tlp) == (1, "node", "TLP:CLEAR")
     assert answer.as_of == home.world.clock.now
@@ -86,8 +86,8 @@ async def test_one_account_on_another_chain_is_found_and_told(home):
         (address, None, True),
     ):
         answer = await home.look_up(ngo, text, chain)
-        assert ([found.same_chain for found in answer.found], answer.reputation.status) == ([same], "listed")
-        told = any("another chain" in line for line in answer.reputation.because)
+        assert ([not found.elsewhere for found in answer.found], answer.reputation.status) == ([same], "listed")
+        told = any("not on" in line for line in answer.reputation.because)
         assert told is not same
 
 

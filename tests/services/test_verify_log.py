@@ -120,7 +120,7 @@ class World:
     async def sign(self, actor, seed, audience=audiences.PUBLIC, tlp=Tlp.CLEAR):
         """Submit a report that the organization signs itself."""
         self.count += 1
-        body, _ = read_report(fields(self.count))
+        body, *_ = read_report(fields(self.count))
         identity = (uuid7(self.tick(), secrets.token_bytes(10)), "report", actor.organization)
         frame = (self.node.identity.node_id, self.now, audience, tlp, Pap.CLEAR, secrets.token_bytes(16))
         envelope = Record(*identity, *frame, body).sign(seed)

@@ -3,9 +3,38 @@
 The rule here: this is all that the rest of the house imports from the package.
 """
 
-from app.domain.address.chain import Chain
-from app.domain.address.chains import chains, find_chain
+from app.domain.address.chain import Asset, Chain
+from app.domain.address.cleaning import LONGEST_WRAPPING, interpret
 from app.domain.address.identity import Address, address_key
-from app.domain.address.reading import display, parse, readings
+from app.domain.address.reading import Reading, display, parse, readings
+from app.domain.address.registry import (
+    ANY_EVM,
+    assets,
+    chains,
+    explain_unknown,
+    find_chain,
+    search_assets,
+    search_chains,
+)
+from app.domain.address.suggestions import suggest
 
-__all__ = ["Address", "Chain", "address_key", "chains", "display", "find_chain", "parse", "readings"]
+__all__ = [
+    "ANY_EVM",
+    "LONGEST_WRAPPING",
+    "Address",
+    "Asset",
+    "Chain",
+    "Reading",
+    "address_key",
+    "assets",
+    "chains",
+    "display",
+    "explain_unknown",
+    "find_chain",
+    "interpret",
+    "parse",
+    "readings",
+    "search_assets",
+    "search_chains",
+    "suggest",
+]

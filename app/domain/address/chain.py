@@ -1,9 +1,10 @@
-"""A chain: its names, the identity space of its addresses, and the form that reads them.
+"""A chain: its names, the identity space of its addresses, and the form that reads them; and what is held on it.
 
 The rule here: validity depends on the form, never on the asset; a form takes text and gives an address or raises
 InvalidAddress, and knows nothing of the other chains.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,12 +20,16 @@ class Form(Protocol):
         ...
 
     @property
-    def starts(self) -> str:
-        """Return every character with which a valid text may begin; "" keeps the form out of `readings`."""
+    def starts(self) -> Iterable[str]:
+        """Return beginnings such that every valid text has one of them; none keeps the form out of `readings`."""
         ...
 
     def read(self, text: str) -> Address:
         """Return the address written in `text`, or raise InvalidAddress. The caller has bounded the length."""
+        ...
+
+    def sample(self, seed: bytes) -> str:
+        """Return the canonical text of an address that nobody made: its hash or key is taken from `seed`, 32 bytes."""
         ...
 
 
@@ -32,8 +37,9 @@ class Form(Protocol):
 class Chain:
     """One chain.
 
-    `caip2` is its CAIP-2 id, `native` the CAIP-19 id of its native asset ("" when it has no SLIP-44 number),
-    `aliases` further names that find it. Chains are equal when their names are; the form follows from them.
+    `caip2` is its CAIP-2 id, `native` the CAIP-19 id of its native asset ("" for none), `sample` an address that
+    nobody made, `aliases` further names that find it, `hosts` the block explorers that show it. Chains are equal when
+    their names are; the form follows from them.
     """
 
     caip2: str
@@ -43,5 +49,21 @@ class Chain:
     native: str
     symbol: str
     form: Form = field(compare=False, repr=False)
+    sample: str = field(default="", compare=False, repr=False)
     aliases: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    hosts: tuple[str, ...] = field(default=(), compare=False, repr=False)
     testnet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One asset, by its CAIP-19 id."""
+
+    caip19: str
+    symbol: str
+    name: str
+
+    @property
+    def chain(self) -> str:
+        """Return the CAIP-2 id of its chain."""
+        return self.caip19.partition("/")[0]

@@ -1,7 +1,8 @@
 """An address as the house knows it: an identity space, a canonical text, and the key of the two.
 
-The rule here: two texts are one address exactly when family and canonical text are equal; kind, tag and checksum
-describe and never enter the key.
+The rule here: two texts are one address exactly when family and account are equal; kind, tag and checksum describe
+and never enter the key. The account is the canonical text, unless chains of one family write the same key each in its
+own way.
 """
 
 import hashlib
@@ -12,9 +13,9 @@ ABSENT: Final = "absent"
 _KEY_BYTES: Final = 16  # half a SHA-256: 2^64 addresses before a chance collision
 
 
-def address_key(family: str, canonical: str) -> bytes:
-    """Return the index key: the first 16 bytes of SHA-256 over the family, a zero byte and the canonical text."""
-    return hashlib.sha256(f"{family}\0{canonical}".encode()).digest()[:_KEY_BYTES]
+def address_key(family: str, account: str) -> bytes:
+    """Return the index key: the first 16 bytes of SHA-256 over the family, a zero byte and the account."""
+    return hashlib.sha256(f"{family}\0{account}".encode()).digest()[:_KEY_BYTES]
 
 
 class Address(NamedTuple):
@@ -22,7 +23,8 @@ class Address(NamedTuple):
 
     `checksum` is `verified`, or `absent` when the text carried none. `kind` is the family's own word ("p2pkh",
     "account"). `tag` is the destination tag or payment id that was inside the text; it names one customer of a
-    service and is restricted.
+    service and is restricted. `account` is what the family's chains have in common for one key (in hexadecimal), ""
+    when the canonical text is all there is.
     """
 
     family: str
@@ -30,8 +32,9 @@ class Address(NamedTuple):
     checksum: str
     kind: str = ""
     tag: str | None = None
+    account: str = ""
 
     @property
     def key(self) -> bytes:
         """Return the 16 bytes under which the address is indexed."""
-        return address_key(self.family, self.canonical)
+        return address_key(self.family, self.account or self.canonical)

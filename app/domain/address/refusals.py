@@ -21,8 +21,11 @@ SENTENCES: Final = MappingProxyType(
         "mixed_case": "Capital and small letters are mixed where one case is the rule: copy the address again.",
         "bad_version": "The version in the address is not one that this chain uses: check the address and the chain.",
         "bad_padding": "Bits that must be zero are not, so no wallet made this text: copy the address again.",
+        "private_key": "This is a private key, which moves the money: never send one to anybody, and use another now.",
         "not_on_chain": "The text is an address of another chain: state that chain.",
-        "unsupported": "The address is of a kind that this node cannot check yet: report it as an opaque address.",
+        "unreadable": "This is not an address of any chain known here: check it for typing errors, or name its chain.",
+        "ambiguous": "The text holds more than one address, or none that is clear: give the address alone.",
+        "unsupported": "The address is of a kind that this node does not take: give the account's own address.",
     }
 )
 

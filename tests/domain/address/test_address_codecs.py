@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.address.codecs import base58, bech32, cashaddr, keccak
+from app.domain.address.codecs import base58, bch40, bech32, cashaddr, keccak
 from app.domain.errors import InvalidAddress
 from tests.domain.address import vectors
 
@@ -161,8 +161,7 @@ def test_faulty_cashaddr_is_refused(text, reason):
 
 def cashaddr_of(raw):
     values = bech32.unpack(raw)
-    rest = cashaddr._residue("bitcoincash", values + bytes(8)) ^ 1
-    return bech32.spell(values + bytes(rest >> 5 * place & 31 for place in reversed(range(8))))
+    return bech32.spell(bch40.extend("bitcoincash", values))
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,20 @@
 The rule here: one value has one text; a text whose leading zero digits do not match its leading zero bytes is
 refused, because two spellings of one address would be two identities.
 
-A text is one integer with a base 58 digit in each byte. Neighbours are merged pair by pair, then pairs with pairs:
-each step replaces `high * 2^bits + low` by `high * 58^digits + low` in all lanes at once, so 64 digits take six steps
-of whole-integer arithmetic instead of 64 multiplications.
+A text is one integer in base 58, which GMP reads at once. Where there is no GMP the digits, one in each byte, are
+merged pair by pair, then pairs with pairs: each step replaces `high * 2^bits + low` by `high * 58^digits + low` in all
+lanes at once, so 64 digits take six steps of whole-integer arithmetic instead of 64 multiplications.
 """
 
 from hashlib import sha256
 from typing import Final
 
 from app.domain.address.refusals import refusal
+
+try:
+    from gmpy2 import mpz
+except ImportError:  # a platform for which there is no GMP
+    mpz = None
 
 BITCOIN: Final = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 RIPPLE: Final = b"rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
@@ -41,6 +46,7 @@ def _merges(radix: int) -> tuple[tuple[int, int, int], ...]:
 
 
 _DIGITS: Final = digits(BITCOIN)
+_GMP: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv".ljust(256)  # GMP's own digits, from values
 _STEPS: Final = _merges(58)
 _PLANS: Final = tuple(_STEPS[: max(length - 1, 0).bit_length()] for length in range(_LONGEST + 1))
 
@@ -54,11 +60,16 @@ def _symbols(text: str, table: bytes) -> bytes:
     return symbols
 
 
-def _value(symbols: bytes) -> int:
+def merged(symbols: bytes) -> int:
+    """Return the integer whose base 58 digits are the bytes, in pure Python."""
     value = int.from_bytes(symbols, "big")
     for bits, mask, excess in _PLANS[len(symbols)]:
         value -= (value >> bits & mask) * excess
     return value
+
+
+def _value(symbols: bytes) -> int:
+    return mpz(symbols.translate(_GMP).decode() or "0", 58) if mpz else merged(symbols)
 
 
 def decode(text: str, size: int, table: bytes = _DIGITS) -> bytes:
@@ -68,7 +79,7 @@ def decode(text: str, size: int, table: bytes = _DIGITS) -> bytes:
     """
     symbols = _symbols(text, table)
     value = _value(symbols)
-    zeros = len(symbols) - len(symbols.lstrip(b"\0"))
+    zeros = len(symbols) - len(symbols.lstrip(b"\0")) if symbols[:1] == b"\0" else 0
     if zeros + (value.bit_length() + 7 >> 3) != size:
         raise refusal("bad_length")
     return value.to_bytes(size, "big")

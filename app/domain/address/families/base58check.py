@@ -6,34 +6,38 @@ one identity.
 
 from collections.abc import Mapping
 from functools import cached_property
+from hashlib import sha256
 from typing import Final
 
 from app.domain.address.codecs import base58
 from app.domain.address.identity import VERIFIED, Address
 from app.domain.address.refusals import refusal
 
-_HASH: Final = 20
 _CHECKSUM: Final = 4
 
 
 class Base58Check:
-    """Version bytes, 20 bytes of hash and a checksum.
+    """Version bytes, `size` bytes of hash or key, and a checksum.
 
-    `versions` is version bytes to kind, all of one length; `replaced` is old version bytes to the canonical ones.
+    `versions` is version to kind, all of one length; `replaced` is old version to the canonical one. Versions are in
+    hexadecimal.
     """
 
     def __init__(
-        self, family: str, versions: Mapping[bytes, str], replaced: Mapping[bytes, bytes] | None = None
+        self, family: str, versions: Mapping[str, str], replaced: Mapping[str, str] | None = None, size: int = 20
     ) -> None:
         self.family = family
-        self.versions = versions
-        self.replaced = replaced or {}
-        self._size = len(next(iter(versions))) + _HASH + _CHECKSUM
+        self.versions = {bytes.fromhex(version): kind for version, kind in versions.items()}
+        self._replaced = {bytes.fromhex(old): bytes.fromhex(new) for old, new in (replaced or {}).items()}
+        self._version = len(next(iter(self.versions)))
+        self.size = size
+        self._size = self._version + size + _CHECKSUM
 
     @cached_property
     def starts(self) -> str:
         """Return the first characters of every version's addresses, replaced versions too."""
-        return "".join(map(_first_characters, (*self.versions, *self.replaced)))
+        bodies = self._size - self._version
+        return "".join(_first_characters(version, bodies) for version in (*self.versions, *self._replaced))
 
     def read(self, text: str) -> Address:
         """Return the address in `text`.
@@ -41,16 +45,26 @@ class Base58Check:
         Raises InvalidAddress: bad_character, bad_length, bad_checksum, bad_version.
         """
         payload = base58.decode_check(text, self._size)
-        kind = self.versions.get(payload[:-_HASH])
+        kind = self.versions.get(payload[: self._version])
         if kind is None:
             return self._read_replaced(payload)
         return Address(self.family, text, VERIFIED, kind)
 
     def _read_replaced(self, payload: bytes) -> Address:
-        version = self.replaced.get(payload[:-_HASH])
+        version = self._replaced.get(payload[: self._version])
         if version is None:
             raise refusal("bad_version")
-        return Address(self.family, base58.encode_check(version + payload[-_HASH:]), VERIFIED, self.versions[version])
+        text = base58.encode_check(version + payload[self._version :])
+        return Address(self.family, text, VERIFIED, self.versions[version])
+
+    def sample(self, seed: bytes) -> str:
+        """Return the address of the first kind whose payload is taken from `seed`, 32 bytes."""
+        version = next(iter(self.versions))
+        return base58.encode_check((version + seed + sha256(seed).digest())[: self._size - _CHECKSUM])
+
+    def spell(self, kind: str, payload: bytes) -> str:
+        """Return the address of a kind and the whole of its payload."""
+        return base58.encode_check(next(known for known in self.versions if self.versions[known] == kind) + payload)
 
     def payload(self, text: str) -> tuple[str, bytes]:
         """Return kind and hash of `text`, for a chain that writes them in another form.
@@ -58,18 +72,18 @@ class Base58Check:
         Raises InvalidAddress as `read` does.
         """
         payload = base58.decode_check(text, self._size)
-        kind = self.versions.get(payload[:-_HASH])
+        kind = self.versions.get(payload[: self._version])
         if kind is None:
             raise refusal("bad_version")
-        return kind, payload[-_HASH:]
+        return kind, payload[self._version :]
 
 
-def _first_characters(version: bytes) -> str:
+def _first_characters(version: bytes, bodies: int) -> str:
     alphabet = base58.BITCOIN.decode()
     if version[0] == 0:
         return alphabet[0]
-    low = base58.encode(version + bytes(_HASH + _CHECKSUM))
-    high = base58.encode(version + b"\xff" * (_HASH + _CHECKSUM))
+    low = base58.encode(version + bytes(bodies))
+    high = base58.encode(version + b"\xff" * bodies)
     first, last = alphabet.index(low[0]), alphabet.index(high[0]) + 1
     if len(low) == len(high):
         return alphabet[first:last]

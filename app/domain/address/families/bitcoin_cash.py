@@ -4,6 +4,7 @@ The rule here: the canonical text is cashaddr with its prefix; the old form and 
 CHIP-2022-02) name the same scripts and become it.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from app.domain.address.codecs import cashaddr
@@ -17,12 +18,12 @@ _TOKEN_AWARE: Final = 2  # types 2 and 3 are types 0 and 1 of a wallet that take
 
 
 class CashAddr:
-    """Cashaddr under `prefix`, and the old form as `legacy` reads it."""
+    """Cashaddr under `prefix`, and the old form with the versions of Base58Check."""
 
-    def __init__(self, prefix: str, legacy: Base58Check) -> None:
-        self.family = legacy.family
+    def __init__(self, family: str, versions: Mapping[str, str], prefix: str) -> None:
+        self.family = family
         self.prefix = prefix
-        self.legacy = legacy
+        self.legacy = Base58Check(family, versions)
 
     @property
     def starts(self) -> str:
@@ -42,6 +43,10 @@ class CashAddr:
             kind, payload = self._decode(text)
         canonical = cashaddr.encode(self.prefix, _KINDS.index(kind), payload)
         return Address(self.family, canonical, VERIFIED, kind)
+
+    def sample(self, seed: bytes) -> str:
+        """Return the p2pkh address whose hash is taken from `seed`, 32 bytes."""
+        return cashaddr.encode(self.prefix, 0, seed[: _SIZES["p2pkh"][0]])
 
     def _decode(self, text: str) -> tuple[str, bytes]:
         number, payload = cashaddr.decode(text, self.prefix)

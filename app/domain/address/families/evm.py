@@ -25,9 +25,8 @@ class Evm:
     spelling of "0x" that the chain's wallets use.
     """
 
-    family = FAMILY
-
-    def __init__(self, eip1191: int = 0, prefix: str = "0x") -> None:
+    def __init__(self, family: str = FAMILY, eip1191: int = 0, prefix: str = "0x") -> None:
+        self.family = family
         self.eip1191 = eip1191
         self.prefix = prefix
         self.starts = "0" + prefix[0] + prefix[0].upper()
@@ -38,7 +37,7 @@ class Evm:
         Raises InvalidAddress: bad_prefix, bad_character, bad_length, bad_checksum.
         """
         if _lower(text):
-            return Address(FAMILY, text, ABSENT, "account")
+            return Address(self.family, text, ABSENT, "account")
         return self._read_other(text)
 
     def _read_other(self, text: str) -> Address:
@@ -51,16 +50,25 @@ class Evm:
             )
         lower = body.lower()
         if body in (lower, body.upper()):
-            return Address(FAMILY, "0x" + lower, ABSENT, "account")
+            return Address(self.family, "0x" + lower, ABSENT, "account")
         if body != keccak.eip55(lower) and not (self.eip1191 and body == keccak.eip55(lower, f"{self.eip1191}0x")):
             raise refusal("bad_checksum")
-        return Address(FAMILY, "0x" + lower, VERIFIED, "account")
+        return Address(self.family, "0x" + lower, VERIFIED, "account")
+
+    def sample(self, seed: bytes) -> str:
+        """Return the account whose bytes are taken from `seed`, 32 bytes."""
+        return "0x" + seed.hex()[: _LENGTH - _CUT]
 
     def _body(self, text: str) -> str:
         for prefix in ("0x", "0X", self.prefix, self.prefix.upper()):
             if text.startswith(prefix):
                 return text[len(prefix) :]
         raise refusal("bad_prefix", "An address of this chain begins with 0x: check the address and the chain.")
+
+
+def is_account(canonical: str) -> bool:
+    """Tell whether a canonical text is an account of 20 bytes after 0x."""
+    return _lower(canonical) is not None
 
 
 def display(canonical: str) -> str:

@@ -4,6 +4,7 @@ The rule here: an extension-block address is version 0 and two compressed public
 as litecoin's reference client writes it (LIP-0004); no other length or version is one.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from app.domain.address.codecs import bech32
@@ -16,17 +17,19 @@ _LONGEST: Final = 130  # characters; the test network's prefix is the longest
 
 
 class Litecoin:
-    """Scripts as `scripts` reads them, and stealth addresses under `mweb`."""
+    """Scripts as Utxo reads them, and stealth addresses under `mweb`."""
 
-    def __init__(self, scripts: Utxo, mweb: str) -> None:
-        self.family = scripts.family
-        self.scripts = scripts
+    def __init__(
+        self, family: str, versions: Mapping[str, str], hrp: str, replaced: Mapping[str, str], mweb: str
+    ) -> None:
+        self.family = family
+        self.scripts = Utxo(family, versions, hrp, replaced)
         self._mweb = mweb
 
     @property
-    def starts(self) -> str:
-        """Return the first characters of all forms: the stealth prefix begins as the segwit one does."""
-        return self.scripts.starts
+    def starts(self) -> tuple[str, ...]:
+        """Return the beginnings of all forms."""
+        return (*self.scripts.starts, self._mweb, self._mweb.upper())
 
     def read(self, text: str) -> Address:
         """Return the address in `text`.
@@ -36,6 +39,10 @@ class Litecoin:
         if text[: len(self._mweb)].lower() == self._mweb:
             return self._read_stealth(text)
         return self.scripts.read(text)
+
+    def sample(self, seed: bytes) -> str:
+        """Return the old form whose hash is taken from `seed`, 32 bytes."""
+        return self.scripts.sample(seed)
 
     def _read_stealth(self, text: str) -> Address:
         hrp, data, constant = bech32.decode(text, _LONGEST)

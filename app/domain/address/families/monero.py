@@ -3,6 +3,7 @@
 The rule here: an integrated address is the standard address it wraps; the payment id becomes the `tag`.
 """
 
+from hashlib import sha256
 from typing import Final
 
 from app.domain.address.codecs import base58, keccak
@@ -44,7 +45,14 @@ class Monero:
             return self._unwrap(payload)
         return Address(self.family, text, VERIFIED, kind)
 
+    def sample(self, seed: bytes) -> str:
+        """Return the standard address whose keys are taken from `seed`, 32 bytes."""
+        return _spell(self._standard + seed + sha256(seed).digest())
+
     def _unwrap(self, payload: bytes) -> Address:
         inner = self._standard + payload[1:-_PAYMENT_ID]
-        text = base58.encode_blocks(inner + keccak.keccak256(inner)[:_CHECKSUM])
-        return Address(self.family, text, VERIFIED, "integrated", payload[-_PAYMENT_ID:].hex())
+        return Address(self.family, _spell(inner), VERIFIED, "integrated", payload[-_PAYMENT_ID:].hex())
+
+
+def _spell(payload: bytes) -> str:
+    return base58.encode_blocks(payload + keccak.keccak256(payload)[:_CHECKSUM])

@@ -23,3 +23,7 @@ class Opaque:
         if not (text.isascii() and text.isprintable()) or " " in text:
             raise refusal("bad_character")
         return Address(self.family, text, ABSENT)
+
+    def sample(self, seed: bytes) -> str:
+        """Return `seed` in hexadecimal."""
+        return seed.hex()

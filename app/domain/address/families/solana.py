@@ -27,3 +27,7 @@ class Solana:
         """
         base58.decode(text, _SIZE)
         return Address(self.family, text, ABSENT, "account")
+
+    def sample(self, seed: bytes) -> str:
+        """Return the account whose key is `seed`, 32 bytes."""
+        return base58.encode(seed)

@@ -4,6 +4,7 @@ The rule here: witness programs follow BIP-173 and BIP-350 to the letter; versio
 version bech32m, and neither is accepted in place of the other.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from app.domain.address.codecs import bech32
@@ -24,7 +25,7 @@ class Segwit:
     def __init__(self, family: str, hrp: str) -> None:
         self.family = family
         self.hrp = hrp
-        self.starts = hrp[0] + hrp[0].upper()
+        self.starts = f"{hrp}1", f"{hrp.upper()}1"
 
     def read(self, text: str) -> Address:
         """Return the address in `text`, whose canonical form is lower case.
@@ -37,6 +38,11 @@ class Segwit:
         if constant not in (bech32.BECH32, bech32.BECH32M):
             raise refusal("bad_checksum")
         return Address(self.family, text.lower(), VERIFIED, _kind(data, constant))
+
+    def spell(self, version: int, program: bytes) -> str:
+        """Return the address of a witness version and program."""
+        constant = bech32.BECH32M if version else bech32.BECH32
+        return bech32.encode(self.hrp, bytes([version]) + bech32.unpack(program), constant)
 
 
 def _kind(data: bytes, constant: int) -> str:
@@ -58,19 +64,24 @@ def _kind(data: bytes, constant: int) -> str:
 
 
 class Utxo:
-    """The addresses of a chain with both forms. Capitals are read as segwit first: "LTC1..." begins both."""
+    """The addresses of a chain with both forms: `versions` and `replaced` as of Base58Check, `hrp` of Segwit.
 
-    def __init__(self, legacy: Base58Check, hrp: str) -> None:
-        self.family = legacy.family
-        self.legacy = legacy
-        self.segwit = Segwit(legacy.family, hrp)
+    Capitals are read as segwit first: "LTC1..." begins both.
+    """
+
+    def __init__(
+        self, family: str, versions: Mapping[str, str], hrp: str, replaced: Mapping[str, str] | None = None
+    ) -> None:
+        self.family = family
+        self.legacy = Base58Check(family, versions, replaced)
+        self.segwit = Segwit(family, hrp)
         self._prefix = hrp + "1"
         self._cut = len(self._prefix)
 
     @property
-    def starts(self) -> str:
-        """Return the first characters of both forms."""
-        return self.legacy.starts + self.segwit.starts
+    def starts(self) -> tuple[str, ...]:
+        """Return the beginnings of both forms."""
+        return (*self.legacy.starts, *self.segwit.starts)
 
     def read(self, text: str) -> Address:
         """Return the address in `text`.
@@ -83,6 +94,10 @@ class Utxo:
             return self.legacy.read(text)
         except InvalidAddress as refused:
             raise _foreign_prefix(text) or refused from None
+
+    def sample(self, seed: bytes) -> str:
+        """Return the old form whose hash is taken from `seed`, 32 bytes."""
+        return self.legacy.sample(seed)
 
     def _read_either(self, text: str) -> Address:
         try:

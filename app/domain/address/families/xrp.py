@@ -12,6 +12,7 @@ from app.domain.address.refusals import refusal
 
 _DIGITS: Final = base58.digits(base58.RIPPLE)
 _ACCOUNT: Final = b"\0"
+_HASH: Final = 20  # bytes
 _CLASSIC: Final = 25  # bytes: version, account, checksum
 _X: Final = 35  # bytes: two of prefix, account, flag, eight of tag, checksum
 _PREFIXES: Final = {False: b"\x05\x44", True: b"\x04\x93"}
@@ -40,6 +41,10 @@ class Xrp:
         if payload[:1] != _ACCOUNT:
             raise refusal("bad_version")
         return Address(self.family, text, VERIFIED, "account")
+
+    def sample(self, seed: bytes) -> str:
+        """Return the classic address whose account is taken from `seed`, 32 bytes."""
+        return base58.encode_check(_ACCOUNT + seed[:_HASH], base58.RIPPLE)
 
     def _read_x(self, text: str) -> Address:
         payload = base58.decode_check(text, _X, _DIGITS)
