@@ -13,7 +13,7 @@ from app.domain import address as addresses
 from app.domain import audience as audiences
 from app.domain import signing
 from app.domain.actor import Actor, Scope
-from app.domain.address.codecs import base58, bech32, cashaddr, keccak
+from app.domain.address.codecs import base58, bech32, cashaddr, ed25519, keccak
 from app.domain.audience import Audience
 from app.domain.ids import uuid7
 from app.domain.indicator import Indicator
@@ -107,7 +107,8 @@ def solana(what: object = 0) -> str:
 
 
 def monero(what: object = 0) -> str:
-    payload = bytes([18]) + noise(what, 64)
+    keys = noise(what, 64)
+    payload = bytes([18]) + ed25519.some_point(keys[:32]) + ed25519.some_point(keys[32:])
     return base58.encode_blocks(payload + keccak.keccak256(payload)[:4])
 
 

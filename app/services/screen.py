@@ -5,7 +5,6 @@ The rule here: a bad row is a row, never a failed batch; each row comes back in 
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -23,7 +22,7 @@ from app.storage.indicators import Hit
 
 MAX_ROWS = 10_000  # addresses of one call: about 1 MB of JSON, and under a quarter of a second of work
 
-MAX_SUGGESTIONS = 100  # refused rows of one call for which a likely address is sought, at about a millisecond each
+MAX_SUGGESTIONS = 50  # refused rows of one call for which a likely address is sought, at some milliseconds each
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,31 +102,33 @@ class _Asked(NamedTuple):
 
 
 def _read_all(rows: Sequence[Row]) -> list[_Asked | InvalidAddress]:
-    chains: dict[str, Chain | None] = {}
-    answers: list[_Asked | InvalidAddress] = []
+    places: dict[str | None, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.chain, []).append(place)
+    answers: dict[int, _Asked | InvalidAddress] = {}
     sought = 0
-    for row in rows:
-        if row.chain is not None and row.chain not in chains:
-            chains[row.chain] = addresses.find_chain(row.chain)
-        chain = None if row.chain is None else chains[row.chain]
-        if row.chain is not None and chain is None:
-            detail = f"The chain {addresses.explain_unknown(row.chain)}"
-            answers.append(InvalidAddress("unknown_chain", detail))
+    for named, ours in places.items():
+        chain = None if named is None else addresses.find_chain(named)
+        if named is not None and chain is None:
+            unknown = InvalidAddress("unknown_chain", f"The chain {addresses.explain_unknown(named)}")
+            answers.update(dict.fromkeys(ours, unknown))
             continue
-        try:
-            answers.append(_read(row.address, chain))
-        except InvalidAddress as error:
-            sought += 1
-            suggestion = addresses.suggest(row.address, chain) if sought <= MAX_SUGGESTIONS else None
-            answers.append(InvalidAddress(error.reason, error.detail, suggestion))
-    return answers
+        texts = [rows[place].address for place in ours]
+        found = [None] * len(texts) if chain is None else addresses.parse_many(chain, texts)
+        for place, text, address in zip(ours, texts, found, strict=True):
+            if chain is not None and isinstance(address, Address):
+                answers[place] = _Asked({address.key: Reading(chain, address)})
+                continue
+            try:
+                answers[place] = _interpret(text, chain)
+            except InvalidAddress as error:
+                sought += 1
+                suggestion = addresses.suggest(text, chain) if sought <= MAX_SUGGESTIONS else None
+                answers[place] = InvalidAddress(error.reason, error.detail, suggestion)
+    return [answers[place] for place in range(len(rows))]
 
 
-def _read(text: str, chain: Chain | None) -> _Asked:
-    if chain is not None:
-        with suppress(InvalidAddress):
-            address = addresses.parse(chain, text)
-            return _Asked({address.key: Reading(chain, address)})
+def _interpret(text: str, chain: Chain | None) -> _Asked:
     readings, cleaned = addresses.interpret(text, chain)
     by_key: dict[bytes, Reading] = {}
     for reading in readings:

@@ -33,8 +33,7 @@ def operations():
     found = []
     for path, methods in document()["paths"].items():
         whole = re.escape(path)
-        for rest in ("tile/\\{path\\}", "addresses/\\{address\\}"):  # what may hold a slash
-            whole = whole.replace(rest, f"{rest.partition('/')[0]}/(.+)")
+        whole = whole.replace("tile/\\{path\\}", "tile/(.*)").replace("addresses/\\{address\\}", "addresses/(.+)")
         pattern = re.sub(r"\\{(\w+)\\}", "([^/]+)", whole)
         found += [(method.upper(), re.compile(pattern), path, operation) for method, operation in methods.items()]
     return sorted(found, key=lambda item: item[2].count("{"))

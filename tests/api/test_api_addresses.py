@@ -54,7 +54,7 @@ async def test_each_status(site, three):
     other = await a.submit(address(2))
     await a.follow(other["id"], "revocation", reason="mistaken")
     assert await statuses(c, address(2)) == "revoked"
-    assert await statuses(c, "nonsense") == "invalid"
+    assert await statuses(c, "non sense") == "invalid"
     found = await c.look_up(BITCOIN[:-1] + "b", chain="bitcoin")
     assert (found["status"], found["error"]["code"] != "", found["readings"]) == ("invalid", True, [])
     assert (await c.look_up(BITCOIN))["status"] == "not_listed"
@@ -250,7 +250,12 @@ async def test_audit_finds_who_asked_and_tells_nobody_what(site, three):
     assert asked[0]["principal"] == f"key:{a.key_id}"
     deeds = (await a.api.get("/v1/audit", params={"deed": "screen"})).json()["audit"]
     assert [(row["count"], row["subject"]) for row in deeds] == [(1, None)]
-    for params in ({"address": "nonsense"}, {"deed": "\x00"}, {"deed": "x" * 65}, {"address": "x", "chain": "nowhere"}):
+    for params in (
+        {"address": "non sense"},
+        {"deed": "\x00"},
+        {"deed": "x" * 65},
+        {"address": "x", "chain": "nowhere"},
+    ):
         assert (await a.api.get("/v1/audit", params=params)).status_code == 422, params
     operators = Partner(site.node.operator, "operator")
     text = (await site.home.credential(operators)).text

@@ -54,7 +54,7 @@ async def test_nothing_known_is_not_clean(home):
 
 async def test_a_text_that_is_no_address_is_an_answer(home):
     ngo = await home.organization()
-    for text, chain in (("hello", None), ("0x12", CHAIN), ("", None), (GENESIS_BLOCK[:-1] + "b", "bitcoin")):
+    for text, chain in (("hello there", None), ("0x12", CHAIN), ("", None), (GENESIS_BLOCK[:-1] + "b", "bitcoin")):
         answer = await home.look_up(ngo, text, chain)
         assert (answer.reputation.status, answer.readings) == ("invalid", ())
         assert answer.error.reason

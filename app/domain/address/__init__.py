@@ -6,7 +6,7 @@ The rule here: this is all that the rest of the house imports from the package.
 from app.domain.address.chain import Asset, Chain
 from app.domain.address.cleaning import LONGEST_WRAPPING, interpret
 from app.domain.address.identity import Address, address_key
-from app.domain.address.reading import Reading, display, parse, readings
+from app.domain.address.reading import Reading, display, parse, parse_many, readings
 from app.domain.address.registry import (
     ANY_EVM,
     assets,
@@ -33,6 +33,7 @@ __all__ = [
     "find_chain",
     "interpret",
     "parse",
+    "parse_many",
     "readings",
     "search_assets",
     "search_chains",

@@ -4,9 +4,9 @@ The rule here: validity depends on the form, never on the asset; a form takes te
 InvalidAddress, and knows nothing of the other chains.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.domain.address.identity import Address
 
@@ -30,6 +30,15 @@ class Form(Protocol):
 
     def sample(self, seed: bytes) -> str:
         """Return the canonical text of an address that nobody made: its hash or key is taken from `seed`, 32 bytes."""
+        ...
+
+
+@runtime_checkable
+class ManyForm(Form, Protocol):
+    """A form that reads many texts for less than one after the other."""
+
+    def read_many(self, texts: Sequence[str]) -> list[Address | None]:
+        """Return the address in each text; None for each that `read` must judge alone."""
         ...
 
 

@@ -80,8 +80,10 @@ def _read(text: str, chain: Chain | None, *, keys: bool = False) -> tuple[Readin
     of_key = readings_of_key(text, chain) if keys else ()
     if chain is None:
         found = readings(text) + of_key
-        if not found:
-            raise unread(text)
+        if all(reading.is_loose for reading in found):
+            refused = unread(text)
+            if not found or refused.reason != "unreadable":  # a mistyped address is no lawful name
+                raise refused
         return found
     try:
         return (Reading(chain, parse(chain, text)), *of_key)

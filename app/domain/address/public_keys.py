@@ -6,12 +6,15 @@ alone by the chain's published rule. Keys of secp256k1 are SEC 1 texts of 33 or 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b, sha3_256, sha256
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from app.domain.address.chain import Chain, Form
-from app.domain.address.codecs import keccak, secp256k1
+from app.domain.address.codecs import secp256k1
+from app.domain.address.codecs.keccak import keccak256
 from app.domain.address.families import evm
 from app.domain.address.families.algorand import Algorand
 from app.domain.address.families.base58check import Base58Check
@@ -34,12 +37,32 @@ _COORDINATE: Final = 32
 _HASH: Final = 20  # bytes
 
 
-class PublicKey(NamedTuple):
+@dataclass(frozen=True)
+class PublicKey:
     """A raw key: `compressed` is 33 bytes on secp256k1, 32 on ed25519; `point` the two coordinates, secp256k1 only."""
 
     curve: str
     compressed: bytes
     point: bytes = b""
+
+    @cached_property
+    def hash160(self) -> bytes:
+        """Return what Bitcoin and its descendants make of the key, 20 bytes."""
+        from Crypto.Hash import RIPEMD160  # noqa: PLC0415 - only when a key is asked about
+
+        return RIPEMD160.new(sha256(self.compressed).digest()).digest()
+
+    @cached_property
+    def nested(self) -> bytes:
+        """Return the script hash of the key's witness program, 20 bytes (BIP-49)."""
+        from Crypto.Hash import RIPEMD160  # noqa: PLC0415 - only when a key is asked about
+
+        return RIPEMD160.new(sha256(b"\0\x14" + self.hash160).digest()).digest()
+
+    @cached_property
+    def keccak(self) -> bytes:
+        """Return what Ethereum makes of the key, 20 bytes."""
+        return keccak256(self.point)[-_HASH:]
 
 
 def read_public_key(text: str) -> PublicKey | None:
@@ -68,30 +91,19 @@ def accounts_of(chain: Chain, key: PublicKey) -> Iterable[str]:
     return () if rule is None else rule(chain.form, key)
 
 
-def _hash160(raw: bytes) -> bytes:
-    from Crypto.Hash import RIPEMD160  # noqa: PLC0415 - only when a key is asked about
-
-    return RIPEMD160.new(sha256(raw).digest()).digest()
-
-
 def _scripts(form: Base58Check, key: PublicKey) -> Iterable[str]:
     if form.family == "tron":
-        return (form.spell("account", _keccak(key)),)
-    return (form.spell("p2pkh", _hash160(key.compressed)),) if "p2pkh" in form.versions.values() else ()
+        return (form.spell("account", key.keccak),)
+    return (form.spell("p2pkh", key.hash160),) if "p2pkh" in form.versions.values() else ()
 
 
 def _utxo(form: Utxo, key: PublicKey) -> Iterable[str]:
-    witness = _hash160(key.compressed)
-    nested = form.legacy.spell("p2sh", _hash160(b"\0\x14" + witness))
-    return (*_scripts(form.legacy, key), form.segwit.spell(0, witness), nested)
+    program = form.segwit.spell(0, key.hash160)
+    return (*_scripts(form.legacy, key), program, form.legacy.spell("p2sh", key.nested))
 
 
 def _cosmos(form: Cosmos, key: PublicKey) -> Iterable[str]:
-    return (form.sample(_keccak(key) if form.family == evm.FAMILY else _hash160(key.compressed)),)
-
-
-def _keccak(key: PublicKey) -> bytes:
-    return keccak.keccak256(key.point)[-_HASH:]
+    return (form.sample(key.keccak if form.family == evm.FAMILY else key.hash160),)
 
 
 def _tezos(form: Base58Check, key: PublicKey) -> Iterable[str]:
@@ -113,12 +125,12 @@ _RULES: Final[Mapping[str, Mapping[type, Callable[[Any, PublicKey], Iterable[str
     {
         SECP256K1: {
             Base58Check: _scripts,
-            CashAddr: lambda form, key: (form.sample(_hash160(key.compressed)),),
+            CashAddr: lambda form, key: (form.sample(key.hash160),),
             Cosmos: _cosmos,
-            evm.Evm: lambda form, key: (form.sample(_keccak(key)),),
+            evm.Evm: lambda form, key: (form.sample(key.keccak),),
             Litecoin: lambda form, key: _utxo(form.scripts, key),
             Utxo: _utxo,
-            Xrp: lambda form, key: (form.sample(_hash160(key.compressed)),),
+            Xrp: lambda form, key: (form.sample(key.hash160),),
             Zilliqa: lambda form, key: (form.sample(sha256(key.compressed).digest()[-_HASH:]),),
         },
         ED25519: {

@@ -4,17 +4,17 @@ The rule here: a text is taken as it is, and bounded before any work; to say whi
 to costs only the refused. What people paste around an address is `cleaning`'s.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
-from app.domain.address.chain import Chain
+from app.domain.address.chain import Chain, ManyForm
 from app.domain.address.families import evm
 from app.domain.address.identity import ABSENT, VERIFIED, Address
 from app.domain.address.private_keys import is_private_key
 from app.domain.address.public_keys import accounts_of, read_public_key
 from app.domain.address.refusals import refusal
-from app.domain.address.registry import ANY_EVM, chains
+from app.domain.address.registry import chains
 from app.domain.errors import InvalidAddress
 
 _LOOSE: Final = frozenset({"name", "number"})
@@ -61,6 +61,20 @@ def parse(chain: Chain, text: str) -> Address:
         return chain.form.read(text)
     except InvalidAddress as refused:
         raise _explained(chain, text, refused) from None
+
+
+def parse_many(chain: Chain, texts: Sequence[str]) -> list[Address | InvalidAddress]:
+    """Read each text as `parse` does, and return the exception where it would raise one."""
+    form = chain.form
+    found = form.read_many(texts) if isinstance(form, ManyForm) else [None] * len(texts)
+    return [address or _parsed(chain, text) for text, address in zip(texts, found, strict=True)]
+
+
+def _parsed(chain: Chain, text: str) -> Address | InvalidAddress:
+    try:
+        return parse(chain, text)
+    except InvalidAddress as refused:
+        return refused
 
 
 def _explained(chain: Chain, text: str, refused: InvalidAddress) -> InvalidAddress:
@@ -118,13 +132,22 @@ def readings_of_key(text: str, chain: Chain | None = None) -> tuple[Reading, ...
     key = read_public_key(text) if len(text) <= LONGEST else None
     if key is None:
         return ()
-    asked = [chain] if chain else [known for known in chains() if not known.testnet and known.caip2 != ANY_EVM]
-    read = {
-        (address.family, address.canonical): Reading(chain, address, key.curve)
-        for chain in reversed(asked)
-        for address in map(chain.form.read, accounts_of(chain, key))
-    }
-    return tuple(reversed(read.values()))
+    read: dict[tuple[str, str], Reading] = {}
+    for known in (chain,) if chain else _one_of_each_form():
+        for account in accounts_of(known, key):
+            address = known.form.read(account)
+            read.setdefault((address.family, address.canonical), Reading(known, address, key.curve))
+    return tuple(read.values())
+
+
+@cache
+def _one_of_each_form() -> tuple[Chain, ...]:
+    """Return the first main network of each form, in the order of the registry."""
+    found: dict[int, Chain] = {}
+    for chain in chains():
+        if not chain.testnet:
+            found.setdefault(id(chain.form), chain)
+    return tuple(found.values())
 
 
 def _candidates(text: str) -> Iterator[Chain]:

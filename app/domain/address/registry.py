@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from operator import itemgetter
 from typing import Any, Final, TypeVar
@@ -22,7 +22,8 @@ ANY_EVM: Final = "eip155:0"
 
 _is_caip2: Final = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}").fullmatch
 _eip155: Final = re.compile(r"eip155:(0|[1-9][0-9]*)").fullmatch
-_FEW: Final = 5  # chains that a sentence names
+_FEW: Final = 5  # chains that a sentence names; characters that a name may lack
+_LONGEST_NAME: Final = 40  # characters of a name for which a near one is sought
 
 
 @cache
@@ -123,9 +124,16 @@ def explain_unknown(name: str) -> str:
     if homes:
         few = ", ".join(_names()[caip2].slug for caip2 in homes[:_FEW])
         return f"is a token of {len(homes)} chains: state which of them ({few}{', ...' if len(homes) > _FEW else ''})."
-    near = get_close_matches(name.lower(), _names(), n=3)
+    near = _near(name.lower()) if len(name) <= _LONGEST_NAME else ()
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return f"is not known; {advice}{hint}"
+
+
+@lru_cache(maxsize=1024)
+def _near(name: str) -> tuple[str, ...]:
+    """Return names that are nearly this one: as they begin alike, a thirtieth of all is compared."""
+    alike = [known for known in _names() if known[:1] == name[:1] and abs(len(known) - len(name)) <= _FEW]
+    return tuple(get_close_matches(name, alike, n=3))
 
 
 def search_chains(wanted: str) -> list[Chain]:

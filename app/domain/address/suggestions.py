@@ -13,12 +13,14 @@ from typing import Final
 
 from app.domain.address.chain import Chain
 from app.domain.address.identity import VERIFIED, Address
-from app.domain.address.reading import LONGEST, display, readings
+from app.domain.address.reading import display, readings
 from app.domain.errors import InvalidAddress
 
 _BASE58: Final = {"0": "o", "O": "o", "I": "1iL", "l": "1iL"}  # what is not in base58, and what it looks like there
 _BECH32: Final = {"1": "l", "b": "68", "i": "lj", "o": "0"}
 _MOST_CANDIDATES: Final = 256  # texts that are tried for one refused: about a millisecond
+_LONGEST: Final = 128  # characters of a refused text; of the longer forms there is little copying by eye
+_MOST_SWAPS: Final = 6  # look-alikes in one text; one with more was not copied by eye
 _FOREIGN: Final = str.maketrans(  # Cyrillic and Greek letters that look like Latin ones
     "\u0410\u0412\u0421\u0415\u041d\u041a\u041c\u0420\u0422\u0425\u0430\u0441\u0435\u043e\u0440\u0443\u0445\u0456"
     "\u0391\u0392\u0395\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u0396\u03bf",
@@ -29,22 +31,21 @@ _is_bare_account: Final = re.compile(r"[0-9a-fA-F]{40}").fullmatch
 
 def suggest(text: str, chain: Chain | None = None) -> str | None:
     """Return the address that the refused `text` may have meant on `chain` (on any, when None), as people write it."""
-    if not text or len(text) > LONGEST:
+    if not text or len(text) > _LONGEST:
         return None
     found: dict[bytes, str] = {}
-    for candidate in islice(dict.fromkeys(_candidates(text)), _MOST_CANDIDATES):
+    for candidate in dict.fromkeys(islice(_candidates(text), _MOST_CANDIDATES)):
         address = _read(candidate, chain)
-        if address is not None:
+        if address is not None and (address.checksum == VERIFIED or candidate[2:] == text):
             found.setdefault(address.key, display(address))
     return next(iter(found.values())) if len(found) == 1 else None
 
 
 def _read(text: str, chain: Chain | None) -> Address | None:
     try:
-        address = readings(text)[0].address if chain is None else chain.form.read(text)
+        return readings(text)[0].address if chain is None else chain.form.read(text)
     except (InvalidAddress, IndexError):
         return None
-    return address if address.checksum == VERIFIED or _is_bare_account(text[2:]) else None
 
 
 def _candidates(text: str) -> Iterator[str]:
@@ -65,5 +66,5 @@ def _candidates(text: str) -> Iterator[str]:
 
 def _swaps(text: str, look_alikes: Mapping[str, str]) -> Iterator[str]:
     """Give the text with every character that the alphabet lacks replaced by one that looks like it."""
-    if not look_alikes.keys().isdisjoint(text):
+    if 0 < sum(letter in look_alikes for letter in text) <= _MOST_SWAPS:
         yield from map("".join, product(*(look_alikes.get(letter, letter) for letter in text)))

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import base58
 import bech32
+from bip_utils import Base58XmrDecoder
 
 from tests.domain.address.mutations import NANO, SYMBOLS, XRP
 
+RFC_4648 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 OURS, THEIRS = "ours", "theirs"
 
 
@@ -53,7 +55,6 @@ def ends_blank(text: str) -> bool:
 
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
-_K1 = 2**256 - 2**32 - 977
 
 
 def is_on_edwards(key: bytes) -> bool:
@@ -63,14 +64,14 @@ def is_on_edwards(key: bytes) -> bool:
     return y < _P and pow(square, (_P - 1) // 2, _P) in (0, 1) and not (square == 0 and key[31] >> 7)
 
 
-def is_on_secp256k1(key: bytes) -> bool:
-    """Say whether 33 bytes are a compressed point of secp256k1 (SEC 1, 2.3.4)."""
-    x = int.from_bytes(key[1:], "big")
-    return key[0] in (2, 3) and x < _K1 and pow(x**3 + 7, (_K1 - 1) // 2, _K1) == 1
-
-
 def off_edwards(*keys: Callable[[str], bytes]) -> Callable[[str], bool]:
     return lambda text: not all(is_on_edwards(key(text)) for key in keys)
+
+
+def no_monero_keys(text: str) -> bool:
+    """Say whether one of the two keys of a Monero address is no point, or not in its one encoding."""
+    keys = [Base58XmrDecoder.Decode(text)[start : start + 32] for start in (1, 33)]
+    return not all(map(is_on_edwards, keys))
 
 
 def base32_key(start: int) -> Callable[[str], bytes]:
@@ -134,6 +135,6 @@ def is_long_number(text: str) -> bool:
     return 64 <= raw[0] < 128 and (raw[0] & 63) << 2 | raw[1] >> 6 | (raw[1] & 63) << 8 < 64
 
 
-def has_spare_bits(text: str) -> bool:
-    """Say whether the three bits after the bytes of a Filecoin address are other than zero."""
-    return matches("f1[a-z2-7]{39}")(text) and "abcdefghijklmnopqrstuvwxyz234567".index(text[-1]) % 8 != 0
+def has_spare_bits(bits: int) -> Callable[[str], bool]:
+    """Return the shape of base32 with other than zeros in the `bits` after its last byte."""
+    return lambda text: RFC_4648.index(text[-1].upper()) % 2**bits != 0

@@ -232,11 +232,21 @@ BASE32 = (
     Disagreement(
         "bip_utils",
         ("filecoin f1",),
-        has_spare_bits,
+        has_spare_bits(3),
         THEIRS,
         OURS,
         "bip_utils's decoder drops the three bits after the last byte, so that one address has eight texts. RFC "
         "4648, 3.5: they are zero.",
         ("f1u33envjs35zznkjmv7z3pjrxheltaegvqw7qcm5",),
+    ),
+    Disagreement(
+        "bip_utils",
+        ("algorand",),
+        has_spare_bits(2),
+        THEIRS,
+        OURS,
+        "bip_utils's decoder drops the two bits after the last byte, so that one address has four texts. Algorand's "
+        "own code encodes again and compares (go-algorand, UnmarshalChecksumAddress); RFC 4648, 3.5: they are zero.",
+        ("Z3RF2UTAUQSVPTCNSOXJVTQCDDP4RCXQANQIHYIJQTWUJDSKWRRPGOT6N3",),
     ),
 )

@@ -4,7 +4,6 @@ The rule here: a row explains a shape of text and nothing wider, and shows a tex
 """
 
 import base58
-from bip_utils import Base58XmrDecoder
 
 from tests.domain.address.disagreement_shapes import (
     OURS,
@@ -13,8 +12,8 @@ from tests.domain.address.disagreement_shapes import (
     ends_blank,
     is_generic,
     is_long_number,
-    is_on_secp256k1,
     matches,
+    no_monero_keys,
     off_edwards,
     ss58_body,
     ss58_size,
@@ -80,16 +79,6 @@ BASE58 = (
     ),
     Disagreement(
         "bip_utils",
-        ("ergo p2pk",),
-        lambda text: not is_on_secp256k1(base58.b58decode(text)[1:34]),
-        OURS,
-        THEIRS,
-        "Ergo's reference code refuses a key that is no point (ErgoAddressEncoder, GroupElementSerializer); we do "
-        "not look at the curve. The checksum holds, so it is no typing error.",
-        ("9b1ftznUEy2HQcVhKpfkkGQ4wgrioDU7etidRF7D3hBHyQXJ39k",),
-    ),
-    Disagreement(
-        "bip_utils",
         ("solana",),
         off_edwards(base58.b58decode),
         OURS,
@@ -146,18 +135,30 @@ BASE58 = (
         ),
     ),
     Disagreement(
-        "bip_utils",
-        ("monero standard", "monero subaddress"),
-        off_edwards(
-            lambda text: Base58XmrDecoder.Decode(text)[1:33], lambda text: Base58XmrDecoder.Decode(text)[33:65]
-        ),
-        OURS,
+        "monero",
+        ("monero standard", "monero subaddress", "monero integrated"),
+        no_monero_keys,
         THEIRS,
-        "Monero's own wallet refuses keys that are no points (cryptonote_basic_impl.cpp, check_key); we, and the "
-        "package monero, do not look at the curve. The checksum holds, so it is no typing error.",
+        OURS,
+        "The package monero does not look at the curve. Monero's own wallet refuses keys that are no points "
+        "(cryptonote_basic_impl.cpp, check_key).",
         (
             "41eLHYRyVmJ6BYAZzCLic4SYYynQ7mwHdZpSBVsEzDE6apUYLYkxwwUUh6GHXaCtLmSzNCfA9wfrnhmHyY6hhzXELgWexQR",
             "88y2Jwr1eRxALqp1L4Q3Q1LjWDvGPuwxnPcjgri3LnrhSLbTXw2Fv6RjDodcA5QtvoC2FxkwyKamS3jbdTdjV8tNST7FrsW",
+            "4M2TH9NsAMLjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQVqsdUBt",
+        ),
+    ),
+    Disagreement(
+        "bip_utils",
+        ("monero standard", "monero subaddress"),
+        no_monero_keys,
+        THEIRS,
+        OURS,
+        "bip_utils takes numbers beyond the field's prime. RFC 8032, 5.1.3, refuses them, as Monero's own wallet does "
+        "(crypto-ops.c, ge_frombytes_vartime); else one key would have two texts.",
+        (
+            "4BKnGLZNZ5pjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQVmzCh57",
+            "8C9vbiDD9WEjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQjpXCZedGfVQVpLWbiM",
         ),
     ),
     Disagreement(
@@ -225,5 +226,54 @@ BASE58 = (
         'bip_utils reads numbers below 64 in two bytes too, and first bytes from 128 on. SS58, "address type": the '
         "first take one byte, and the second are reserved; else one account would have many texts.",
         ("VBs8azgqbXMG2dWViAKrfHXdtcB3CEkSao4N9DmxGbEdZK1Uu",),
+    ),
+    Disagreement(
+        "bip_utils",
+        ("tezos TZ1", "tezos TZ2", "tezos TZ3"),
+        matches("tz4.*"),
+        OURS,
+        OURS,
+        'bip_utils knows three kinds of keys; tz4 is of BLS keys (Tezos, "Addresses"; octez, base58.ml).',
+        (
+            "tz4DK5853QRLJC8wQsS6KsERZGhhXn4QuMzu",
+            "tz4Dke9qC43phgdJNVUzcxEWvDwbt4bpbf28",
+            "tz4JiqZkDJrGAQ3FwYV7W6Jerm9LkJD68MXE",
+        ),
+    ),
+    Disagreement(
+        "scalecodec",
+        ("polkadot", "kusama", "parallel"),
+        lambda text: len(ss58_body(text)) < 18,
+        THEIRS,
+        OURS,
+        "scalecodec reads account indexes, which are no accounts: the chain may give them to another owner (SS58, "
+        '"address formats"; Substrate, pallet-indices).',
+        (
+            "1FNE",
+            "tNh",
+            "3jdht3",
+        ),
+    ),
+    Disagreement(
+        "scalecodec",
+        ("polkadot", "kusama", "parallel"),
+        matches("0x([0-9a-f]{2}|[0-9a-f]{4}|[0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{66})"),
+        THEIRS,
+        OURS,
+        "scalecodec takes any text after 0x for decoded already; an account has 32 bytes (Substrate, AccountId32).",
+        (
+            "0xbc",
+            "0xa3",
+            "0x3d",
+        ),
+    ),
+    Disagreement(
+        "bip_utils",
+        ("polkadot",),
+        matches("0x[0-9a-f]{64}"),
+        OURS,
+        OURS,
+        "bip_utils reads SS58 alone; explorers and tools show an account as its 32 bytes too (Substrate, AccountId32).",
+        ("0x46beeb8f205baece1cb10779ac2a0a5593161f192234195d91ac9d25814b9f7f",),
     ),
 )

@@ -90,11 +90,11 @@ HEX = (
     Disagreement(
         "bip_utils",
         ("sui",),
-        matches("0[xX]([0-9a-fA-F]|[0-9a-fA-F]{60,63})"),
+        matches("0[xX][0-9a-fA-F]"),
         OURS,
         OURS,
-        "bip_utils wants all 64 digits; Sui's normalizeSuiAddress fills up with zeros, and wallets drop them.",
-        ("0xd33e151068498fe49fba413f32d7bbdd89d24c990504d82dca9a1b8012f8824",),
+        "bip_utils wants all 64 digits; Sui writes its system addresses as 0x2 (normalizeSuiAddress fills them up).",
+        ("0x2",),
     ),
     Disagreement(
         "pytoniq_core",
@@ -126,7 +126,7 @@ HEX = (
     Disagreement(
         "pytoniq_core",
         ("ton friendly",),
-        lambda text: not is_well_ton(text) and not matches("-?[0-9]*:.*")(text),
+        lambda text: not is_well_ton(text),
         THEIRS,
         OURS,
         "pytoniq_core's decoder drops what is no base64, so that one address has many texts. TEP-2: 48 characters "

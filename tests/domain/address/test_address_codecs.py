@@ -29,6 +29,17 @@ def plain_polymod(values):
     return state
 
 
+@pytest.fixture(autouse=True, scope="module", params=["GMP", "pure Python"])
+def arithmetic(request):
+    """Read base58 by GMP, and again as a platform without it does."""
+    kept = base58.mpz
+    assert kept, "gmpy2 is among what is installed"
+    if request.param != "GMP":
+        base58.mpz = None
+    yield
+    base58.mpz = kept
+
+
 @given(st.binary(max_size=120))
 def test_base58_gives_back_what_it_was_given(raw):
     assert base58.decode(base58.encode(raw), len(raw)) == raw

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.address import Address, address_key, display, find_chain, parse
+from app.domain.address import Address, address_key, display, find_chain, parse, parse_many
 from app.domain.address.codecs import base58, bech32, cashaddr
 from app.domain.address.refusals import SENTENCES
 from app.domain.errors import InvalidAddress
@@ -314,3 +314,32 @@ def test_a_disturbed_address_is_accepted_or_refused(slug, sample, at, cut, stran
     accepted_or_refused(slug, text[:at] + strange + text[at + cut :])
     accepted_or_refused(slug, text[:at] + text[at + cut :])
     accepted_or_refused(slug, text[:at].swapcase() + text[at:])
+
+
+@given(
+    st.sampled_from(["bitcoin", "litecoin", "ethereum", "tron", "solana", "cosmos"]),
+    st.lists(
+        st.one_of(
+            st.sampled_from([sample[1] for sample in vectors.SAMPLES]),
+            st.sampled_from([sample[1].lower() for sample in vectors.SAMPLES]),
+            st.sampled_from(["\n".join(sample[1] for sample in vectors.SAMPLES[:2]), "", "\n", "1\n", "0x" + "0" * 41]),
+            st.text(st.characters(exclude_categories=()), max_size=60),
+        ),
+        max_size=12,
+    ),
+)
+def test_many_are_read_as_each_alone(slug, texts):
+    chain = find_chain(slug)
+    for text, found in zip(texts, parse_many(chain, texts), strict=True):
+        if isinstance(found, InvalidAddress):
+            with pytest.raises(InvalidAddress) as refused:
+                parse(chain, text)
+            assert (found.reason, found.detail) == (refused.value.reason, refused.value.detail)
+        else:
+            assert found == parse(chain, text)
+
+
+def test_two_accounts_in_one_text_are_none():
+    account = "0x" + "ab" * 20
+    (first, second) = parse_many(find_chain("ethereum"), [f"{account}\n{account}", ""])
+    assert (first.reason, second.reason) == ("whitespace", "empty")

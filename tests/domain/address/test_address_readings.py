@@ -138,8 +138,8 @@ def test_every_version_of_a_chain_is_among_its_readings(chain):
 def test_the_first_characters_of_every_version_are_foreseen(more):
     for version in (bytes([first]).hex() + more for first in range(256)):
         form = Base58Check("any", {version: "p2pkh"})
-        made = {form.spell("p2pkh", 20 * bytes([filling]))[0] for filling in range(0, 256, 51)}
-        assert made <= set(form.starts)
+        made = [form.spell("p2pkh", 20 * bytes([filling])) for filling in range(0, 256, 51)]
+        assert all(text.startswith(form.starts) for text in made)
 
 
 def key_slugs(text, chain=None):
@@ -162,7 +162,7 @@ def test_a_public_key_finds_the_accounts_that_it_has(text):
         ("bitcoin", "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH"),
         ("bitcoin", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"),
         ("bitcoin", "3JvL6Ymt8MVWiCNHC7oWU6nLeHNJKLZGLN"),
-        ("ethereum", "0x7e5f4552091a69125d5dfcb7b8c2659029395bdf"),
+        ("evm", "0x7e5f4552091a69125d5dfcb7b8c2659029395bdf"),
         ("tron", "TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC"),
         ("cosmos", "cosmos1w508d6qejxtdg4y5r3zarvary0c5xw7k6ah60c"),
     }

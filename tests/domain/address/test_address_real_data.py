@@ -35,6 +35,7 @@ ALSO_REFUSED = {
 }
 SUGGESTED = {
     ("ethereum", "0xf299f6B031Cc4dd1BfcB86A5e5590f99336a29c6"): "0xf299f6B031Cc4dd1BfcB86A5e5590f99336a29C6",
+    ("ethereum", "0xA0DF9CA52e8aB5DDE22C55D9B3C2CDF814B9B773"): "0xA0DF9CA52e8aB5DDe22C55D9B3C2CDF814B9B773",
     ("multiversx", "Erd1a56dkgcpwwx6grmcvw9w5vpf9zeq53w3w7n6dmxcpxjry3l7uh2s3h9dtr"): (
         "erd1a56dkgcpwwx6grmcvw9w5vpf9zeq53w3w7n6dmxcpxjry3l7uh2s3h9dtr"
     ),

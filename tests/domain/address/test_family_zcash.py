@@ -109,7 +109,7 @@ def test_a_tex_address_is_the_transparent_one_that_it_names(transparent, text):
 
 def test_sprouts_address():
     assert ZCASH.read(SPROUT) == ("zcash", SPROUT, "verified", "sprout", None, "")
-    assert SPROUT[0] in ZCASH.starts
+    assert SPROUT.startswith(ZCASH.starts)
     assert reason_of(TESTNET, SPROUT) == "bad_version"
 
 
@@ -196,7 +196,7 @@ def test_the_test_network_has_prefixes_of_its_own():
     assert TESTNET.read(unified(SAPLING, hrp="utest")).kind == "unified"
     assert TESTNET.read(write("ztestsapling", bytes(43), bech32.BECH32)).kind == "sapling"
     assert TESTNET.read(write("textest", bytes(20), bech32.BECH32M)).canonical[:2] == "tm"
-    assert TESTNET.sample(bytes(32))[0] in TESTNET.starts
+    assert TESTNET.sample(bytes(32)).startswith(TESTNET.starts)
 
 
 @pytest.mark.parametrize(("plain", "jumbled"), JUMBLED)

@@ -8,6 +8,7 @@ merged pair by pair, then pairs with pairs: each step replaces `high * 2^bits + 
 lanes at once, so 64 digits take six steps of whole-integer arithmetic instead of 64 multiplications.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -21,17 +22,17 @@ except ImportError:  # a platform for which there is no GMP
 BITCOIN: Final = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 RIPPLE: Final = b"rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
 _CHECKSUM: Final = 4
-_STRANGER: Final = 255  # what a character outside the alphabet becomes
 _LONGEST: Final = 256  # characters; the callers' cap
 _BLOCK_TEXT: Final = 11
 _BLOCK_BYTES: Final = 8
 _TEXT_TO_BYTES: Final = {0: 0, 2: 1, 3: 2, 5: 3, 6: 4, 7: 5, 9: 6, 10: 7}  # Monero's last, short block
+_GMP: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv"  # the digits as GMP writes them
 
 
 def digits(alphabet: bytes) -> bytes:
-    """Return the translation table of an alphabet of 58: character to digit, every other byte to 255."""
-    table = bytearray([_STRANGER] * 256)
-    for digit, character in enumerate(alphabet):
+    """Return the translation table of an alphabet of 58: character to GMP's digit, every other byte to "!"."""
+    table = bytearray(b"!" * 256)
+    for digit, character in zip(_GMP, alphabet, strict=True):
         table[character] = digit
     return bytes(table)
 
@@ -46,30 +47,35 @@ def _merges(radix: int) -> tuple[tuple[int, int, int], ...]:
 
 
 _DIGITS: Final = digits(BITCOIN)
-_GMP: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv".ljust(256)  # GMP's own digits, from values
+_LINES: Final = _DIGITS[:10] + b"\n" + _DIGITS[11:]  # with line breaks, between many texts
+_STRANGER: Final = 255  # what is no digit
+_VALUES: Final = bytes(_GMP.index(byte) if byte in _GMP else _STRANGER for byte in range(256))
 _STEPS: Final = _merges(58)
 _PLANS: Final = tuple(_STEPS[: max(length - 1, 0).bit_length()] for length in range(_LONGEST + 1))
 
 
-def _symbols(text: str, table: bytes) -> bytes:
-    symbols = text.encode("ascii", "replace").translate(table)
-    if _STRANGER in symbols:
-        raise refusal("bad_character")
-    if len(symbols) > _LONGEST:
-        raise refusal("bad_length")
-    return symbols
-
-
-def merged(symbols: bytes) -> int:
-    """Return the integer whose base 58 digits are the bytes, in pure Python."""
-    value = int.from_bytes(symbols, "big")
-    for bits, mask, excess in _PLANS[len(symbols)]:
+def _merged(written: str) -> int:
+    """Return the integer of digits as GMP writes them, in pure Python. Raises ValueError for what is no digit."""
+    values = written.encode().translate(_VALUES)
+    if _STRANGER in values:
+        raise ValueError
+    value = int.from_bytes(values, "big")
+    for bits, mask, excess in _PLANS[len(values)]:
         value -= (value >> bits & mask) * excess
     return value
 
 
-def _value(symbols: bytes) -> int:
-    return mpz(symbols.translate(_GMP).decode() or "0", 58) if mpz else merged(symbols)
+def _merged_of(written: str, _: int) -> int:
+    return _merged(written)
+
+
+def _value(written: str) -> int:
+    if len(written) > _LONGEST:
+        raise refusal("bad_length")
+    try:
+        return mpz(written or "0", 58) if mpz else _merged(written)
+    except ValueError:
+        raise refusal("bad_character") from None
 
 
 def decode(text: str, size: int, table: bytes = _DIGITS) -> bytes:
@@ -77,9 +83,9 @@ def decode(text: str, size: int, table: bytes = _DIGITS) -> bytes:
 
     Raises InvalidAddress: bad_character, bad_length.
     """
-    symbols = _symbols(text, table)
-    value = _value(symbols)
-    zeros = len(symbols) - len(symbols.lstrip(b"\0")) if symbols[:1] == b"\0" else 0
+    written = text.encode("ascii", "replace").translate(table).decode()
+    value = _value(written)
+    zeros = len(written) - len(written.lstrip("0")) if written[:1] == "0" else 0
     if zeros + (value.bit_length() + 7 >> 3) != size:
         raise refusal("bad_length")
     return value.to_bytes(size, "big")
@@ -92,9 +98,33 @@ def decode_check(text: str, size: int, table: bytes = _DIGITS) -> bytes:
     """
     raw = decode(text, size, table)
     payload = raw[:-_CHECKSUM]
-    if sha256(sha256(payload).digest()).digest()[:_CHECKSUM] != raw[-_CHECKSUM:]:
+    if not sha256(sha256(payload).digest()).digest().startswith(raw[-_CHECKSUM:]):
         raise refusal("bad_checksum")
     return payload
+
+
+def decode_check_many(texts: Sequence[str], size: int) -> list[bytes | None]:
+    """Decode many base58check texts as `decode_check` does; None for each that it would refuse.
+
+    In one loop, because the calls between functions cost a third of what decoding one text does.
+    """
+    lines = "\n".join(texts).encode("ascii", "replace").translate(_LINES).decode().split("\n")
+    payloads: list[bytes | None] = [None] * len(texts)
+    if len(lines) != len(texts):  # one of them holds a line break
+        return payloads
+    longest = 2 * size  # characters, beyond any text of `size` bytes
+    number = mpz or _merged_of
+    for place, written in enumerate(lines):
+        if "!" in written or not 0 < len(written) < longest:
+            continue
+        value = number(written, 58)
+        zeros = len(written) - len(written.lstrip("0")) if written[0] == "0" else 0
+        if zeros + (value.bit_length() + 7 >> 3) == size:
+            raw = value.to_bytes(size, "big")
+            payload = raw[:-_CHECKSUM]
+            if sha256(sha256(payload).digest()).digest()[:_CHECKSUM] == raw[-_CHECKSUM:]:
+                payloads[place] = payload
+    return payloads
 
 
 def encode(raw: bytes, alphabet: bytes = BITCOIN) -> str:
@@ -108,6 +138,16 @@ def encode(raw: bytes, alphabet: bytes = BITCOIN) -> str:
     return text[::-1].decode()
 
 
+def beginnings(version: bytes, rest: int) -> tuple[str, ...]:
+    """Return the first one or two characters of every text of a version and `rest` further bytes."""
+    if version[0] == 0:
+        return (chr(BITCOIN[0]),)
+    low, high = (encode(version + filling * rest) for filling in (b"\0", b"\xff"))
+    first, last = ((BITCOIN.index(ord(text[0])) * 58 + BITCOIN.index(ord(text[1]))) for text in (low, high))
+    pairs = range(first, last + 1) if len(low) == len(high) else (*range(first, 58 * 58), *range(58, last + 1))
+    return tuple(chr(BITCOIN[pair // 58]) + chr(BITCOIN[pair % 58]) for pair in pairs)
+
+
 def encode_check(payload: bytes, alphabet: bytes = BITCOIN) -> str:
     """Encode bytes and the first four bytes of their double SHA-256 as base58."""
     return encode(payload + sha256(sha256(payload).digest()).digest()[:_CHECKSUM], alphabet)
@@ -118,20 +158,22 @@ def decode_blocks(text: str) -> bytes:
 
     Raises InvalidAddress: bad_character, bad_length (no such last block, or a block above its bytes).
     """
-    symbols = _symbols(text, _DIGITS)
-    rest = len(symbols) % _BLOCK_TEXT
-    if rest not in _TEXT_TO_BYTES:
+    written = text.encode("ascii", "replace").translate(_DIGITS).decode()
+    rest = len(written) % _BLOCK_TEXT
+    if "!" in written:
+        raise refusal("bad_character")
+    if rest not in _TEXT_TO_BYTES or len(written) > _LONGEST:
         raise refusal("bad_length")
-    last = len(symbols) - rest
-    blocks = [_block(symbols[at : at + _BLOCK_TEXT], _BLOCK_BYTES) for at in range(0, last, _BLOCK_TEXT)]
-    return b"".join(blocks) + _block(symbols[last:], _TEXT_TO_BYTES[rest])
+    last = len(written) - rest
+    blocks = [_block(written[at : at + _BLOCK_TEXT], _BLOCK_BYTES) for at in range(0, last, _BLOCK_TEXT)]
+    return b"".join(blocks) + _block(written[last:], _TEXT_TO_BYTES[rest])
 
 
-def _block(symbols: bytes, size: int) -> bytes:
-    value = _value(symbols)
+def _block(written: str, size: int) -> bytes:
+    value = _value(written)
     if value >> 8 * size:
         raise refusal("bad_length")
-    return value.to_bytes(size, "big")
+    return value.to_bytes(size, "big") if size else b""
 
 
 def encode_blocks(raw: bytes) -> str:

@@ -26,6 +26,14 @@ def second(x: int, *, odd: bool) -> int | None:
     return y if bool(y & 1) == odd else _PRIME - y
 
 
+def some_key(seed: bytes) -> bytes:
+    """Return the key whose first coordinate is that of 32 bytes, or the next that is on the curve."""
+    x = int.from_bytes(seed, "big") % _PRIME
+    while not is_on_curve(x):
+        x = (x + 1) % _PRIME
+    return b"\2" + x.to_bytes(32, "big")
+
+
 def check(key: str) -> None:
     """Check 66 hexadecimal digits: a sign and the first coordinate.
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from app.domain.address.codecs import base58, base58_open, keccak
+from app.domain.address.codecs import base58, base58_open, keccak, secp256k1
 from app.domain.address.codecs.blake256 import blake256
-from app.domain.address.families.base58check import Base58Check
 from app.domain.address.identity import VERIFIED, Address
 from app.domain.address.refusals import refusal
 
 _CHECKSUM: Final = 4
+_KEY: Final = 33  # bytes of a compressed key
 
 
 def _blake2b(data: bytes) -> bytes:
@@ -32,22 +32,31 @@ DIGESTS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
 class Base58Hashed:
     """Versions (in hexadecimal), each with its kind and the bytes that follow it (0 for any number).
 
-    `digest` is a name of DIGESTS. `aliases` is how a text begins that names an address without being one.
+    `digest` is a name of DIGESTS. `aliases` is how a text begins that names an address without being one. `keys` are
+    the kinds whose payload is a compressed key of secp256k1, which must be a point of the curve.
     """
 
-    def __init__(self, family: str, digest: str, versions: Mapping[str, Sequence[Any]], aliases: str = "") -> None:
+    def __init__(
+        self,
+        family: str,
+        digest: str,
+        versions: Mapping[str, Sequence[Any]],
+        aliases: str = "",
+        keys: Sequence[str] = (),
+    ) -> None:
         self.family = family
         self._digest = DIGESTS[digest]
         self._versions = {bytes.fromhex(version): (str(kind), int(size)) for version, (kind, size) in versions.items()}
         sizes = [size and len(version) + size for version, (_, size) in self._versions.items()]
         self._lengths = frozenset(sizes) if all(sizes) else frozenset()
         self._aliases = aliases
+        self._keys = frozenset(keys)
 
     @cached_property
-    def starts(self) -> str:
-        """Return the first characters of every version's addresses; those of any number of bytes are left out."""
+    def starts(self) -> tuple[str, ...]:
+        """Return the beginnings of every version's addresses; those of any number of bytes are left out."""
         sized = ((version, size) for version, (_, size) in self._versions.items() if size)
-        return "".join(Base58Check(self.family, {version.hex(): ""}, size=size).starts for version, size in sized)
+        return tuple(start for version, size in sized for start in base58.beginnings(version, size + _CHECKSUM))
 
     def read(self, text: str) -> Address:
         """Return the address in `text`.
@@ -62,7 +71,10 @@ class Base58Hashed:
             raise refusal("bad_length")
         if self._digest(body)[:_CHECKSUM] != raw[-_CHECKSUM:]:
             raise refusal("bad_checksum")
-        return Address(self.family, text, VERIFIED, self._kind(body))
+        kind = self._kind(body)
+        if kind in self._keys:
+            secp256k1.check(body[-_KEY:].hex())
+        return Address(self.family, text, VERIFIED, kind)
 
     def _kind(self, body: bytes) -> str:
         for version, (kind, size) in self._versions.items():
@@ -72,6 +84,7 @@ class Base58Hashed:
 
     def sample(self, seed: bytes) -> str:
         """Return the address, of the first version, whose payload begins `seed` (32 bytes) or is its beginning."""
-        version, (_, size) = next(iter(self._versions.items()))
-        body = version + seed[:size].ljust(size, b"\0")
+        version, (kind, size) = next(iter(self._versions.items()))
+        payload = seed[:size].ljust(size, b"\0")
+        body = version + (secp256k1.some_key(seed) if kind in self._keys else payload)
         return base58.encode(body + self._digest(body)[:_CHECKSUM])

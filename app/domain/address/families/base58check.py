@@ -4,7 +4,7 @@ The rule here: a version that a chain has replaced is read, and written as its r
 one identity.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from typing import Final
@@ -34,10 +34,10 @@ class Base58Check:
         self._size = self._version + size + _CHECKSUM
 
     @cached_property
-    def starts(self) -> str:
-        """Return the first characters of every version's addresses, replaced versions too."""
-        bodies = self._size - self._version
-        return "".join(_first_characters(version, bodies) for version in (*self.versions, *self._replaced))
+    def starts(self) -> tuple[str, ...]:
+        """Return the beginnings of every version's addresses, replaced versions too."""
+        rest, versions = self._size - self._version, (*self.versions, *self._replaced)
+        return tuple(start for version in versions for start in base58.beginnings(version, rest))
 
     def read(self, text: str) -> Address:
         """Return the address in `text`.
@@ -49,6 +49,16 @@ class Base58Check:
         if kind is None:
             return self._read_replaced(payload)
         return Address(self.family, text, VERIFIED, kind)
+
+    def read_many(self, texts: Sequence[str]) -> list[Address | None]:
+        """Return the address in each text; None for each that `read` refuses, or rewrites."""
+        cut, kinds, family, make = self._version, self.versions, self.family, tuple.__new__
+        return [
+            make(Address, (family, text, VERIFIED, kind, None, ""))
+            if payload and (kind := kinds.get(payload[:cut]))
+            else None
+            for text, payload in zip(texts, base58.decode_check_many(texts, self._size), strict=True)
+        ]
 
     def _read_replaced(self, payload: bytes) -> Address:
         version = self._replaced.get(payload[: self._version])
@@ -76,15 +86,3 @@ class Base58Check:
         if kind is None:
             raise refusal("bad_version")
         return kind, payload[self._version :]
-
-
-def _first_characters(version: bytes, bodies: int) -> str:
-    alphabet = base58.BITCOIN.decode()
-    if version[0] == 0:
-        return alphabet[0]
-    low = base58.encode(version + bytes(bodies))
-    high = base58.encode(version + b"\xff" * bodies)
-    first, last = alphabet.index(low[0]), alphabet.index(high[0]) + 1
-    if len(low) == len(high):
-        return alphabet[first:last]
-    return alphabet[first:] + alphabet[1:last]

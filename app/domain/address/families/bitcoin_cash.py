@@ -14,22 +14,29 @@ from app.domain.address.refusals import refusal
 
 _KINDS: Final = ("p2pkh", "p2sh")
 _SIZES: Final = {"p2pkh": (20,), "p2sh": (20, 32)}  # bytes; 32 since the upgrade of May 2023
+_HASH: Final = 20  # bytes
 _TOKEN_AWARE: Final = 2  # types 2 and 3 are types 0 and 1 of a wallet that takes tokens
 
 
 class CashAddr:
-    """Cashaddr under `prefix`, and the old form with the versions of Base58Check."""
+    """Cashaddr under `prefix`, and the old form with the versions of Base58Check.
 
-    def __init__(self, family: str, versions: Mapping[str, str], prefix: str) -> None:
+    An `upgraded` chain has taken Bitcoin Cash's later types: for tokens, and of 32 bytes.
+    """
+
+    def __init__(self, family: str, versions: Mapping[str, str], prefix: str, *, upgraded: bool = False) -> None:
         self.family = family
         self.prefix = prefix
         self.legacy = Base58Check(family, versions)
+        self._old = frozenset(start[0] for start in self.legacy.starts)
+        self._kinds = 2 * len(_KINDS) if upgraded else len(_KINDS)
+        self._sizes = _SIZES if upgraded else dict.fromkeys(_KINDS, (_HASH,))
 
     @property
-    def starts(self) -> str:
-        """Return the first characters of the old form, of the prefix and of each type without it."""
-        new = self.prefix[0] + "qpzr"
-        return self.legacy.starts + new + new.upper()
+    def starts(self) -> tuple[str, ...]:
+        """Return the beginnings of the old form, of the prefix and of each type without it."""
+        new = f"{self.prefix}:", *"qpzr"
+        return (*self.legacy.starts, *new, *(start.upper() for start in new))
 
     def read(self, text: str) -> Address:
         """Return the address in `text`.
@@ -37,7 +44,7 @@ class CashAddr:
         Raises InvalidAddress: those of `Base58Check.read` for a text that begins as the old form does, else those of
         `cashaddr.decode`, and unsupported for a type or size that no wallet of the chain makes.
         """
-        if text[:1] in self.legacy.starts:
+        if text[:1] in self._old:
             kind, payload = self.legacy.payload(text)
         else:
             kind, payload = self._decode(text)
@@ -50,9 +57,9 @@ class CashAddr:
 
     def _decode(self, text: str) -> tuple[str, bytes]:
         number, payload = cashaddr.decode(text, self.prefix)
-        if number >= 2 * _TOKEN_AWARE:
+        if number >= self._kinds:
             raise refusal("unsupported")
         kind = _KINDS[number % _TOKEN_AWARE]
-        if len(payload) not in _SIZES[kind]:
+        if len(payload) not in self._sizes[kind]:
             raise refusal("unsupported")
         return kind, payload

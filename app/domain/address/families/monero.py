@@ -6,7 +6,7 @@ The rule here: an integrated address is the standard address it wraps; the payme
 from hashlib import sha256
 from typing import Final
 
-from app.domain.address.codecs import base58, keccak
+from app.domain.address.codecs import base58, ed25519, keccak
 from app.domain.address.identity import VERIFIED, Address
 from app.domain.address.refusals import refusal
 
@@ -28,7 +28,7 @@ class Monero:
     def read(self, text: str) -> Address:
         """Return the address in `text`, and its payment id in hexadecimal when it holds one.
 
-        Raises InvalidAddress: bad_character, bad_length, bad_checksum, bad_version.
+        Raises InvalidAddress: bad_character, bad_length, bad_checksum, bad_version, bad_padding (no keys).
         """
         raw = base58.decode_blocks(text)
         if len(text) not in _LENGTHS:
@@ -38,6 +38,8 @@ class Monero:
         payload = raw[:-_CHECKSUM]
         if keccak.keccak256(payload)[:_CHECKSUM] != raw[-_CHECKSUM:]:
             raise refusal("bad_checksum")
+        if not all(map(ed25519.is_point, (payload[1:33], payload[33:65]))):
+            raise refusal("bad_padding", "A key in the address is no point of the curve, so no wallet made this text.")
         kind = self._kinds.get(payload[0])
         if kind is None or (kind == "integrated") != (len(payload) > 1 + _KEYS):
             raise refusal("bad_version")
@@ -47,7 +49,7 @@ class Monero:
 
     def sample(self, seed: bytes) -> str:
         """Return the standard address whose keys are taken from `seed`, 32 bytes."""
-        return _spell(self._standard + seed + sha256(seed).digest())
+        return _spell(self._standard + ed25519.some_point(seed) + ed25519.some_point(sha256(seed).digest()))
 
     def _unwrap(self, payload: bytes) -> Address:
         inner = self._standard + payload[1:-_PAYMENT_ID]

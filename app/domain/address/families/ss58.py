@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Final
 
 from app.domain.address.codecs import base58, base58_open
-from app.domain.address.families.base58check import Base58Check
 from app.domain.address.identity import ABSENT, VERIFIED, Address
 from app.domain.address.refusals import refusal
 from app.domain.errors import InvalidAddress
@@ -21,7 +20,6 @@ GENERIC: Final = 42
 _CONTEXT: Final = b"SS58PRE"
 _KEY: Final = 32  # bytes
 _CHECKSUM: Final = 2
-_CHECK58: Final = 4  # bytes of base58check's checksum
 _TWO_BYTES: Final = 64  # the first byte of a number in two bytes, and the least such number
 _END: Final = 128  # first bytes from here on are reserved
 _RESERVED: Final = (46, 47)
@@ -40,11 +38,9 @@ class Ss58:
         self.prefix = prefix
 
     @cached_property
-    def starts(self) -> str:
-        """Return the first characters under the chain's number and the generic one; a bare key asks for a chain."""
-        size = _KEY + _CHECKSUM - _CHECK58  # base58check has more checksum and so less key
-        numbers = (_number_bytes(self.prefix), _number_bytes(GENERIC))
-        return "".join(Base58Check(self.family, {number.hex(): ""}, size=size).starts for number in numbers)
+    def starts(self) -> tuple[str, ...]:
+        """Return the beginnings under the chain's own number; a generic one and a bare key ask for a chain."""
+        return base58.beginnings(_number_bytes(self.prefix), _KEY + _CHECKSUM)
 
     def read(self, text: str) -> Address:
         """Return the account in `text`, whose canonical form has the chain's own number.

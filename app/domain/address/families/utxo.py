@@ -4,7 +4,8 @@ The rule here: witness programs follow BIP-173 and BIP-350 to the letter; versio
 version bech32m, and neither is accepted in place of the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from app.domain.address.codecs import bech32
@@ -75,8 +76,7 @@ class Utxo:
         self.family = family
         self.legacy = Base58Check(family, versions, replaced)
         self.segwit = Segwit(family, hrp)
-        self._prefix = hrp + "1"
-        self._cut = len(self._prefix)
+        self._beginnings = self.segwit.starts
 
     @property
     def starts(self) -> tuple[str, ...]:
@@ -88,12 +88,22 @@ class Utxo:
 
         Raises InvalidAddress: those of `Segwit.read` for a text with the prefix, else those of `Base58Check.read`.
         """
-        if text[: self._cut].lower() == self._prefix:
+        if text.startswith(self._beginnings):
             return self._read_either(text)
         try:
             return self.legacy.read(text)
         except InvalidAddress as refused:
-            raise _foreign_prefix(text) or refused from None
+            raise self._as_segwit(text) or refused from None
+
+    def read_many(self, texts: Sequence[str]) -> list[Address | None]:
+        """Return the address in each text; None for each that `read` refuses, or rewrites."""
+        beginnings = self._beginnings
+        found = self.legacy.read_many(texts)
+        for place, text in enumerate(texts):
+            if text.startswith(beginnings):
+                with suppress(InvalidAddress):
+                    found[place] = self.segwit.read(text)
+        return found
 
     def sample(self, seed: bytes) -> str:
         """Return the old form whose hash is taken from `seed`, 32 bytes."""
@@ -108,10 +118,10 @@ class Utxo:
             except InvalidAddress:
                 raise refused from None
 
-
-def _foreign_prefix(text: str) -> InvalidAddress | None:
-    try:
-        _, _, constant = bech32.decode(text)
-    except InvalidAddress:
-        return None
-    return refusal("bad_prefix") if constant in (bech32.BECH32, bech32.BECH32M) else None
+    def _as_segwit(self, text: str) -> InvalidAddress | None:
+        """Return why a text that is no old form is no witness program here; None when it is not meant as one."""
+        try:
+            _, _, constant = bech32.decode(text)
+        except InvalidAddress as refused:
+            return refused if text.lower().startswith(self._beginnings) else None
+        return refusal("bad_prefix") if constant in (bech32.BECH32, bech32.BECH32M) else None

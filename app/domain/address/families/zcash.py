@@ -10,7 +10,7 @@ from typing import Final
 
 from app.domain.address.codecs import bech32, f4jumble
 from app.domain.address.families.base58check import Base58Check
-from app.domain.address.families.bech32 import LONGEST, has_prefix, read_symbols
+from app.domain.address.families.bech32 import LONGEST, beginnings, has_prefix, read_symbols
 from app.domain.address.identity import VERIFIED, Address
 from app.domain.address.refusals import refusal
 
@@ -57,12 +57,11 @@ class Zcash:
         self._revised = tuple(revised)
 
     @property
-    def starts(self) -> str:
-        """Return the first characters of all forms."""
+    def starts(self) -> tuple[str, ...]:
+        """Return the beginnings of all forms."""
         prefixes = (self._sapling, self._unified, self._tex, *self._revised)
-        letters = {prefix[0] for prefix in prefixes}
-        letters |= {letter.upper() for letter in letters} | set(self.transparent.starts + self._sprout.starts)
-        return "".join(sorted(letters))
+        shielded = (start for prefix in prefixes for start in beginnings(prefix))
+        return (*self.transparent.starts, *self._sprout.starts, *shielded)
 
     def read(self, text: str) -> Address:
         """Return the address in `text`.
