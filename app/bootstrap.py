@@ -16,7 +16,7 @@ from app.domain import signing
 from app.domain.actor import operator
 from app.domain.errors import Conflict, NotFound, Unavailable
 from app.domain.ids import uuid7
-from app.services import identity, membership
+from app.services import identity, membership, rekey
 from app.services.node import Node
 from app.settings import Settings
 from app.storage import migrate
@@ -135,6 +135,7 @@ async def migrate_database(settings: Settings) -> str:
     store = open_store(settings.owner_url)
     try:
         await migrate.upgrade(store)
+        await rekey.rekey(store)
         return migrate.newest()
     finally:
         await store.close()
@@ -155,6 +156,8 @@ async def check_database(node: Node, *, production: bool) -> None:
         raise Unavailable(
             f"The database is at schema {current}, this version needs {migrate.newest()}: run `watchfire migrate`."
         )
+    if not await rekey.is_current(node.store):
+        raise Unavailable("The addresses were filed by another version's registry of chains: run `watchfire migrate`.")
     if production and await migrate.has_too_much_power(node.store):
         raise Unavailable("In production the node does not start as a superuser or as the owner of the tables.")
 

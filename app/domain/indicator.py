@@ -97,11 +97,15 @@ class Rows(NamedTuple):
     cleaned: tuple[CleanedRow, ...]
 
 
-def read_indicators(document: Mapping[str, Any], method: str, *, strict: bool) -> Rows:
-    """Read the rows of a report; give the good ones and, for each bad one, why."""
+def read_indicators(document: Mapping[str, Any], method: str, *, strict: bool, kept: bool = False) -> Rows:
+    """Read the rows of a report; give the good ones and, for each bad one, why.
+
+    A row that was `kept` before stands as it is, whatever is known of its chain today; only its key is made anew.
+    """
     rows = reading.rows(reading.need(document, "indicators"), "/indicators", 1, MAX_INDICATORS)
-    reader = _Reader(method, strict=strict)
-    reader.read_ahead(rows)
+    reader = _Reader(method, strict=strict, kept=kept)
+    if not kept:
+        reader.read_ahead(rows)
     accepted: list[Indicator] = []
     refused: list[Refused] = []
     cleaned: list[CleanedRow] = []
@@ -121,12 +125,36 @@ def read_indicators(document: Mapping[str, Any], method: str, *, strict: bool) -
     return Rows(accepted, tuple(refused), tuple(cleaned))
 
 
+def read_address(row: object, pointer: str, *, strict: bool, kept: bool) -> tuple[str, str]:
+    """Read chain and address of a row that names one, as an indicator's are read; give the two texts.
+
+    Raises Refusal.
+    """
+    fields = reading.mapping(row, pointer)
+    name, given = (str(reading.need(fields, field, pointer)) for field in ("chain", "address"))
+    if kept:
+        return name, given
+    chain = addresses.find_chain(name)
+    if chain is None:
+        raise Refusal(f"{pointer}/chain", addresses.explain_unknown(name), "unknown_chain")
+    try:
+        read, *_ = addresses.interpret(given, chain).readings
+    except InvalidAddress as error:
+        raise Refusal(f"{pointer}/address", error.detail, error.reason) from error
+    canonical_address = read.chain.caip2, read.address.canonical
+    if strict and (name, given) != canonical_address:
+        detail = f"must be canonical in a signed record: {' '.join(canonical_address)}"
+        raise Refusal(f"{pointer}/address", detail, "not_canonical")
+    return canonical_address
+
+
 @dataclass(slots=True)
 class _Reader:
     """Reads rows one after the other; `changes` is what was taken off around the address of the last one."""
 
     method: str
     strict: bool = field(kw_only=True)
+    kept: bool = field(kw_only=True)
     changes: tuple[str, ...] = ()
     _chains: dict[str, Chain] = field(default_factory=dict)
     _ahead: dict[str, dict[str, Address | InvalidAddress]] = field(default_factory=dict)
@@ -155,6 +183,9 @@ class _Reader:
         given = reading.need(fields, "address")
         if not isinstance(given, str):
             raise Refusal("/address", "must be a text.")
+        if self.kept:
+            read = _qualified(fields, fields["chain"], Address("", given, ""), self.method, strict=True)
+            return read._replace(key=addresses.kept_key(read.chain, given))
         address = self._ahead[fields["chain"]][given]
         if isinstance(address, InvalidAddress):
             if self.strict:

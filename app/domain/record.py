@@ -13,13 +13,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from app.domain import address as addresses
 from app.domain import audience as audiences
 from app.domain import canonical, marking, reading, signing, vocabulary
 from app.domain.audience import Audience
-from app.domain.errors import InvalidAddress, InvalidRecord
+from app.domain.errors import InvalidRecord
 from app.domain.ids import parse_id
-from app.domain.indicator import MAX_INDICATORS
+from app.domain.indicator import MAX_INDICATORS, read_address
 from app.domain.marking import Pap, Tlp
 from app.domain.reading import Refusal
 from app.domain.report import Report, read_report
@@ -243,8 +242,8 @@ class Record:
         return getattr(self.body, "report", None) or getattr(self.body, "supersedes", None)
 
 
-def parse(payload: bytes) -> Record:
-    """Read a record from its signed bytes.
+def parse(payload: bytes, *, kept: bool = False) -> Record:
+    """Read a record from its signed bytes; addresses of one that was `kept` before are not judged again.
 
     Raises Invalid: InvalidRecord (not canonical, a field missing or malformed, a body that its kind does not allow),
     ContradictoryMarking, AboveCeiling. Not checked: the signature, and whether the issuer may say this.
@@ -264,27 +263,31 @@ def parse(payload: bytes) -> Record:
         tlp=tlp,
         pap=marking.parse_pap(reading.need(document, "pap")),
         nonce=_nonce(reading.need(document, "nonce")),
-        body=read_body(kind, reading.mapping(reading.need(document, "body"), "/body")),
+        body=read_body(kind, reading.mapping(reading.need(document, "body"), "/body"), kept=kept),
     )
     if record.subject == record.id:
         raise InvalidRecord("A record cannot follow or supersede itself.")
     return record
 
 
-def read_body(kind: str, document: Mapping[str, Any]) -> Body:
+def read_body(kind: str, document: Mapping[str, Any], *, kept: bool = False) -> Body:
     """Read the body of a signed record of a kind; a kind that is not known here is kept as it is."""
-    reader = _READERS.get(kind)
-    return Unknown(document) if reader is None else reader(document)
+    reader = _OF_ADDRESSES.get(kind)
+    if reader is not None:
+        return reader(document, strict=True, kept=kept)
+    plain = _READERS.get(kind)
+    return Unknown(document) if plain is None else plain(document)
 
 
-def read_revocation(document: Mapping[str, Any], *, strict: bool = False) -> Revocation:
+def read_revocation(document: Mapping[str, Any], *, strict: bool = False, kept: bool = False) -> Revocation:
     """Read what a revocation takes back: all, or the addresses named. Raises InvalidRecord.
 
     An empty list is refused: it names nothing, and must not take back everything.
     """
     given = document.get("addresses")
     rows = [] if given is None else reading.rows(given, "/addresses", 1, MAX_INDICATORS)
-    named = (Withdrawn(*_canonical_address(row, f"/addresses/{at}", strict=strict)) for at, row in enumerate(rows))
+    read = partial(read_address, strict=strict, kept=kept)
+    named = (Withdrawn(*read(row, f"/addresses/{at}")) for at, row in enumerate(rows))
     return Revocation(
         parse_id(reading.need(document, "report"), "/report"),
         reading.word(reading.need(document, "reason"), vocabulary.REVOCATION_REASONS, "/reason"),
@@ -311,9 +314,9 @@ def read_opinion(document: Mapping[str, Any]) -> Opinion:
     )
 
 
-def read_sighting(document: Mapping[str, Any], *, strict: bool = False) -> Sighting:
+def read_sighting(document: Mapping[str, Any], *, strict: bool = False, kept: bool = False) -> Sighting:
     """Read a sighting. Raises InvalidRecord."""
-    chain, address = _canonical_address(document, "", strict=strict)
+    chain, address = read_address(document, "", strict=strict, kept=kept)
     return Sighting(
         parse_id(reading.need(document, "report"), "/report"),
         chain,
@@ -321,23 +324,6 @@ def read_sighting(document: Mapping[str, Any], *, strict: bool = False) -> Sight
         reading.integer(document.get("count", 1), "/count", 1, 1_000_000_000),
         *reading.span(document, strict=strict),
     )
-
-
-def _canonical_address(row: object, pointer: str, *, strict: bool) -> tuple[str, str]:
-    fields = reading.mapping(row, pointer)
-    name, given = (str(reading.need(fields, field, pointer)) for field in ("chain", "address"))
-    chain = addresses.find_chain(name)
-    if chain is None:
-        raise Refusal(f"{pointer}/chain", addresses.explain_unknown(name), "unknown_chain")
-    try:
-        read, *_ = addresses.interpret(given, chain).readings
-    except InvalidAddress as error:
-        raise Refusal(f"{pointer}/address", error.detail, error.reason) from error
-    canonical_address = read.chain.caip2, read.address.canonical
-    if strict and (name, given) != canonical_address:
-        detail = f"must be canonical in a signed record: {' '.join(canonical_address)}"
-        raise Refusal(f"{pointer}/address", detail, "not_canonical")
-    return canonical_address
 
 
 def _organization(document: Mapping[str, Any]) -> Organization:
@@ -389,12 +375,14 @@ def _nonce(text: object) -> bytes:
     raise InvalidRecord("/nonce must be 16 random bytes in lower-case hexadecimal.")
 
 
+_OF_ADDRESSES: dict[str, Callable[..., Body]] = {
+    "report": lambda document, **how: read_report(document, **how).report,
+    "revocation": read_revocation,
+    "sighting": read_sighting,
+}
 _READERS: dict[str, Callable[[Mapping[str, Any]], Body]] = {
-    "report": lambda document: read_report(document, strict=True)[0],
-    "revocation": partial(read_revocation, strict=True),
     "erasure": read_erasure,
     "opinion": read_opinion,
-    "sighting": partial(read_sighting, strict=True),
     "organization": _organization,
     "group": _group,
 }

@@ -127,12 +127,15 @@ def default_expiry(start: datetime) -> datetime:
         return start.replace(year=year, day=28)
 
 
-def read_report(document: Mapping[str, Any], *, strict: bool = False, partial: bool = False) -> ReportRead:
+def read_report(
+    document: Mapping[str, Any], *, strict: bool = False, partial: bool = False, kept: bool = False
+) -> ReportRead:
     """Read a report's body and give it canonical, with the rows refused and the rows cleaned.
 
     Without `partial` any refused row refuses the whole (InvalidRecord with one entry per row, each with pointer, the
     caller's `ref`, code and detail); with it the good rows are read, and at least one must be good. `strict` is for
-    signed bytes: addresses must be canonical, and fields that this version does not know are left alone.
+    signed bytes: addresses must be canonical, and fields that this version does not know are left alone. `kept` is
+    for signed bytes that were accepted before: their addresses stand as they are.
     """
     if not strict:
         reading.check_keys(document, REPORT_FIELDS)
@@ -142,7 +145,7 @@ def read_report(document: Mapping[str, Any], *, strict: bool = False, partial: b
     vocabulary.check_ceiling(method, confidence)
     given = document.get("evidence")
     evidence = [] if given is None else reading.rows(given, "/evidence", 0, MAX_EVIDENCE)
-    indicators, refused, cleaned = read_indicators(document, method, strict=strict)
+    indicators, refused, cleaned = read_indicators(document, method, strict=strict, kept=kept)
     if refused and not (partial and indicators):
         raise InvalidRecord(
             f"{len(refused)} of {len(refused) + len(indicators)} indicators were refused; nothing was accepted.",

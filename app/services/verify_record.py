@@ -88,7 +88,7 @@ async def gather(tx: ReadTx, page: Sequence[Row]) -> Content:
 
 def _is_whole(payload: bytes) -> bool:
     try:
-        body = record.parse(payload).body
+        body = record.parse(payload, kept=True).body
     except UNREADABLE:
         return False
     return isinstance(body, Revocation) and not body.addresses
@@ -133,7 +133,7 @@ def _whole(driver: Driver, row: Row, keys: Keys, content: Content, checked: Chec
         checked.faults.append("records.leaf_hash is not the hash of the signed record")
     if envelope.digest != row["digest"]:
         checked.faults.append("records.digest is not the digest of the signed bytes")
-    said = checked.record = record.parse(envelope.payload)
+    said = checked.record = record.parse(envelope.payload, kept=True)
     # 2
     try:
         custody = keys.verify(said, envelope)

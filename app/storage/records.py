@@ -271,7 +271,7 @@ async def histories(tx: ReadTx, issuers: Mapping[UUID, UUID], as_of: datetime | 
     successors: dict[UUID, list[UUID]] = {}
     for subject, kind, record_id, issuer, payload in await tx.execute(query):
         if kind != "report":
-            followers.setdefault(subject, []).append(parse_record(payload))
+            followers.setdefault(subject, []).append(parse_record(payload, kept=True))
         elif issuer == issuers[subject]:
             successors.setdefault(subject, []).append(record_id)
     return {

@@ -295,4 +295,12 @@ idempotency = Table(
     PrimaryKeyConstraint("organization_id", "key"),
 )
 
+# By which registry of chains the keys of the indicators were made: one row.
+registry = Table(
+    "registry",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+)
+
 INSERT_ONLY = ("logs", "log_entries", "log_tiles", "checkpoints", "audit", "introductions")

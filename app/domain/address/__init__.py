@@ -6,13 +6,14 @@ The rule here: this is all that the rest of the house imports from the package.
 from app.domain.address.chain import Asset, Chain
 from app.domain.address.cleaning import LONGEST_WRAPPING, interpret
 from app.domain.address.identity import Address, address_key
-from app.domain.address.reading import Reading, display, parse, parse_many, readings
+from app.domain.address.reading import Reading, display, kept_key, parse, parse_many, readings
 from app.domain.address.registry import (
     ANY_EVM,
     assets,
     chains,
     explain_unknown,
     find_chain,
+    registry_digest,
     search_assets,
     search_chains,
 )
@@ -32,9 +33,11 @@ __all__ = [
     "explain_unknown",
     "find_chain",
     "interpret",
+    "kept_key",
     "parse",
     "parse_many",
     "readings",
+    "registry_digest",
     "search_assets",
     "search_chains",
     "suggest",

@@ -5,16 +5,17 @@ to costs only the refused. What people paste around an address is `cleaning`'s.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple
 
 from app.domain.address.chain import Chain, ManyForm
 from app.domain.address.families import evm
-from app.domain.address.identity import ABSENT, VERIFIED, Address
+from app.domain.address.identity import ABSENT, VERIFIED, Address, address_key
 from app.domain.address.private_keys import is_private_key
 from app.domain.address.public_keys import accounts_of, read_public_key
 from app.domain.address.refusals import refusal
-from app.domain.address.registry import chains
+from app.domain.address.registry import chains, find_chain
 from app.domain.errors import InvalidAddress
 
 _LOOSE: Final = frozenset({"name", "number"})
@@ -75,6 +76,18 @@ def _parsed(chain: Chain, text: str) -> Address | InvalidAddress:
         return parse(chain, text)
     except InvalidAddress as refused:
         return refused
+
+
+def kept_key(caip2: str, text: str) -> bytes:
+    """Return the key of an address of a record that was accepted before: as it is read today, or of itself alone.
+
+    What the registry knew when a record was signed cannot be asked any more, and a record cannot be changed.
+    """
+    chain = find_chain(caip2)
+    if chain is not None:
+        with suppress(InvalidAddress):
+            return parse(chain, text).key
+    return address_key(f"opaque:{caip2}", text)
 
 
 def _explained(chain: Chain, text: str, refused: InvalidAddress) -> InvalidAddress:

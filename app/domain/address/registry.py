@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache, lru_cache
+from hashlib import sha256
 from importlib.resources import files
 from operator import itemgetter
 from typing import Any, Final, TypeVar
@@ -30,6 +31,12 @@ _LONGEST_NAME: Final = 40  # characters of a name for which a near one is sought
 def _rows() -> Mapping[str, Any]:
     rows: Mapping[str, Any] = json.loads(files(__package__).joinpath("registry.json").read_bytes())
     return rows
+
+
+@cache
+def registry_digest() -> bytes:
+    """Return the SHA-256 of the registry: another one may read addresses otherwise."""
+    return sha256(files(__package__).joinpath("registry.json").read_bytes()).digest()
 
 
 @cache
