@@ -7,6 +7,7 @@ from pathlib import Path
 
 import app
 from app.domain import errors
+from app.domain.address.refusals import SENTENCES
 from app.domain.errors import Meaning
 from app.web import problems
 
@@ -55,6 +56,10 @@ def test_a_code_means_one_thing():
 def test_each_class_of_the_domain_has_its_own_code():
     own = [kind for kind in MEANINGS if kind.__module__ == errors.__name__]
     assert len({kind.code for kind in own}) == len(own)
+
+
+def test_each_reason_of_an_address_is_in_the_readme():
+    assert documented("reasons") == list(SENTENCES)
 
 
 def test_each_title_is_a_sentence_that_a_reader_understands():

@@ -3,16 +3,11 @@
 The rule here: only ASCII is folded to lower case, because the Kelvin sign and its like fold to letters too; and the
 constant a text was checked against is returned, never assumed, because which one is right depends on the witness
 version.
-
-The checksum is linear over GF(2): the residue of a text is the exclusive or of what each symbol contributes at its
-distance from the end, so a table for each distance replaces the shift register.
 """
 
-from collections.abc import Callable
-from functools import cache, lru_cache, reduce
-from operator import getitem, xor
 from typing import Final
 
+from app.domain.address.codecs import bch
 from app.domain.address.refusals import refusal
 
 BECH32: Final = 1
@@ -26,31 +21,7 @@ _SYMBOLS: Final = bytes(ALPHABET.index(byte) if byte in ALPHABET else _STRANGER 
 _BASE32: Final = b"0123456789abcdefghijklmnopqrstuv".ljust(256, b"\0")  # the digits of int(text, 32)
 
 
-def register(generator: tuple[int, ...], bits: int) -> Callable[[int, int], int]:
-    """Return the step of a BCH code's shift register of `bits` bits: (state, symbol) to state."""
-    top, keep = bits - 5, (1 << bits - 5) - 1
-    table = [reduce(xor, (g for i, g in enumerate(generator) if out >> i & 1), 0) for out in range(32)]
-    return lambda state, symbol: (state & keep) << 5 ^ symbol ^ table[state >> top]
-
-
-def contributions(step: Callable[[int, int], int], length: int) -> tuple[tuple[int, ...], ...]:
-    """Return, for each distance from the end of a text, what each of the 32 symbols adds to the residue."""
-    bits, rows = [1, 2, 4, 8, 16], []
-    for _ in range(length):
-        row = [0]
-        for bit in bits:
-            row += [value ^ bit for value in row]
-        rows.append(tuple(row))
-        bits = [step(bit, 0) for bit in bits]
-    return tuple(rows)
-
-
-_step: Final = register(_GENERATOR, 30)
-
-
-@cache
-def _rows() -> tuple[tuple[int, ...], ...]:
-    return contributions(_step, _LONGEST)
+CODE: Final = bch.Code(_GENERATOR, CHECKSUM, _LONGEST, bch.split)
 
 
 def symbols(data: str) -> bytes:
@@ -77,17 +48,7 @@ def one_case(text: str) -> str:
     return lower
 
 
-@lru_cache(maxsize=1024)
-def _start(hrp: str, length: int) -> int:
-    state = 1
-    for symbol in [ord(c) >> 5 for c in hrp] + [0] + [ord(c) & 31 for c in hrp] + [0] * length:
-        state = _step(state, symbol)
-    return state
-
-
-def residue(hrp: str, values: bytes) -> int:
-    """Return the constant that a prefix and its symbols, checksum included, were made with."""
-    return reduce(xor, map(getitem, _rows(), values[::-1]), _start(hrp, len(values)))
+residue: Final = CODE.residue
 
 
 def decode(text: str, longest: int = 90) -> tuple[str, bytes, int]:
@@ -96,7 +57,7 @@ def decode(text: str, longest: int = 90) -> tuple[str, bytes, int]:
     `longest` is in characters: 90 in BIP-173, more for the formats that stretch it, 256 at most. The caller compares
     the constant with BECH32 or BECH32M. Raises InvalidAddress: bad_character, mixed_case, bad_prefix, bad_length.
     """
-    lower = one_case(text)
+    lower = text if text.islower() and text.isascii() else one_case(text)
     hrp, separator, data = lower.rpartition("1")
     if not separator or not hrp:
         raise refusal("bad_prefix")
@@ -110,9 +71,7 @@ def decode(text: str, longest: int = 90) -> tuple[str, bytes, int]:
 
 def encode(hrp: str, data: bytes, constant: int) -> str:
     """Encode symbols under a prefix, with the checksum of `constant`."""
-    rest = residue(hrp, data + bytes(CHECKSUM)) ^ constant
-    values = data + bytes(rest >> 5 * place & 31 for place in reversed(range(CHECKSUM)))
-    return f"{hrp}1{spell(values)}"
+    return f"{hrp}1{spell(CODE.extend(hrp, data, constant))}"
 
 
 def spell(values: bytes) -> str:

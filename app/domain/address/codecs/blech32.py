@@ -4,11 +4,9 @@ The rule here: as in bech32, the constant that a text was made with is returned 
 and the reference implementation in the Elements repository (liquid_addr.py).
 """
 
-from functools import cache, lru_cache, reduce
-from operator import getitem, xor
 from typing import Final
 
-from app.domain.address.codecs import bech32
+from app.domain.address.codecs import bch, bech32
 from app.domain.address.refusals import refusal
 
 BLECH32: Final = 1
@@ -16,24 +14,7 @@ BLECH32M: Final = 0x455972A3350F7A1
 CHECKSUM: Final = 12  # symbols
 _LONGEST: Final = 152  # symbols: a version, 33 bytes of key, 40 of program, the checksum, and some to spare
 _GENERATOR: Final = (0x7D52FBA40BD886, 0x5E8DBF1A03950C, 0x1C3A3C74072A18, 0x385D72FA0E5139, 0x7093E5A608865B)
-_step: Final = bech32.register(_GENERATOR, 60)
-
-
-@cache
-def _rows() -> tuple[tuple[int, ...], ...]:
-    return bech32.contributions(_step, _LONGEST)
-
-
-@lru_cache(maxsize=1024)
-def _start(hrp: str, length: int) -> int:
-    state = 1
-    for symbol in [ord(c) >> 5 for c in hrp] + [0] + [ord(c) & 31 for c in hrp] + [0] * length:
-        state = _step(state, symbol)
-    return state
-
-
-def _residue(hrp: str, values: bytes) -> int:
-    return reduce(xor, map(getitem, _rows(), values[::-1]), _start(hrp, len(values)))
+_CODE: Final = bch.Code(_GENERATOR, CHECKSUM, _LONGEST, bch.split)
 
 
 def decode(text: str, hrp: str) -> tuple[bytes, int]:
@@ -45,11 +26,9 @@ def decode(text: str, hrp: str) -> tuple[bytes, int]:
     values = bech32.symbols(bech32.one_case(text)[len(hrp) + 1 :])
     if not CHECKSUM <= len(values) <= _LONGEST:
         raise refusal("bad_length")
-    return values[:-CHECKSUM], _residue(hrp, values)
+    return values[:-CHECKSUM], _CODE.residue(hrp, values)
 
 
 def encode(hrp: str, data: bytes, constant: int) -> str:
     """Encode symbols under a prefix, with the checksum of `constant`."""
-    rest = _residue(hrp, data + bytes(CHECKSUM)) ^ constant
-    tail = bytes(rest >> 5 * place & 31 for place in reversed(range(CHECKSUM)))
-    return f"{hrp}1{bech32.spell(data + tail)}"
+    return f"{hrp}1{bech32.spell(_CODE.extend(hrp, data, constant))}"

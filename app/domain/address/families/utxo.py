@@ -5,7 +5,6 @@ version bech32m, and neither is accepted in place of the other.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Final
 
 from app.domain.address.codecs import bech32
@@ -101,9 +100,14 @@ class Utxo:
         found = self.legacy.read_many(texts)
         for place, text in enumerate(texts):
             if text.startswith(beginnings):
-                with suppress(InvalidAddress):
-                    found[place] = self.segwit.read(text)
+                found[place] = self._read_segwit(text)
         return found
+
+    def _read_segwit(self, text: str) -> Address | None:
+        try:
+            return self.segwit.read(text)
+        except InvalidAddress:
+            return None
 
     def sample(self, seed: bytes) -> str:
         """Return the old form whose hash is taken from `seed`, 32 bytes."""
