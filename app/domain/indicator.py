@@ -21,7 +21,6 @@ MAX_INDICATORS = 10_000  # addresses of one report: one signature, about 1.2 MB
 MAX_TRANSACTIONS = 100  # transaction ids of one indicator
 MAX_TAG = 128  # characters of a destination tag, memo or payment id
 MAX_CHAIN = 256  # characters of a chain's name, which may be an asset's CAIP-19 id
-MAX_SUGGESTIONS = 50  # refused rows of one report for which a likely address is sought, at about a millisecond each
 
 INDICATOR_FIELDS = (
     "chain",
@@ -218,7 +217,7 @@ class _Reader:
             (read,), self.changes = addresses.interpret(given, chain)
         except InvalidAddress as error:
             self._sought += 1
-            suggestion = addresses.suggest(given, chain) if self._sought <= MAX_SUGGESTIONS else None
+            suggestion = addresses.suggest(given, chain) if self._sought <= addresses.MOST_SUGGESTIONS else None
             raise InvalidAddress(error.reason, error.detail, suggestion) from None
         return read.chain, read.address
 

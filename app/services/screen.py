@@ -22,8 +22,6 @@ from app.storage.indicators import Hit
 
 MAX_ROWS = 10_000  # addresses of one call: about 1 MB of JSON, and under a quarter of a second of work
 
-MAX_SUGGESTIONS = 50  # refused rows of one call for which a likely address is sought, at some milliseconds each
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -123,7 +121,7 @@ def _read_all(rows: Sequence[Row]) -> list[_Asked | InvalidAddress]:
                 answers[place] = _interpret(text, chain)
             except InvalidAddress as error:
                 sought += 1
-                suggestion = addresses.suggest(text, chain) if sought <= MAX_SUGGESTIONS else None
+                suggestion = addresses.suggest(text, chain) if sought <= addresses.MOST_SUGGESTIONS else None
                 answers[place] = InvalidAddress(error.reason, error.detail, suggestion)
     return [answers[place] for place in range(len(rows))]
 

@@ -17,11 +17,12 @@ from app.domain.address.registry import (
     search_assets,
     search_chains,
 )
-from app.domain.address.suggestions import suggest
+from app.domain.address.suggestions import MOST_SUGGESTIONS, suggest
 
 __all__ = [
     "ANY_EVM",
     "LONGEST_WRAPPING",
+    "MOST_SUGGESTIONS",
     "Address",
     "Asset",
     "Chain",

@@ -16,6 +16,7 @@ from app.domain.address.identity import VERIFIED, Address
 from app.domain.address.reading import display, readings
 from app.domain.errors import InvalidAddress
 
+MOST_SUGGESTIONS: Final = 50  # refused rows of one request for which one is sought, at some milliseconds each
 _BASE58: Final = {"0": "o", "O": "o", "I": "1iL", "l": "1iL"}  # what is not in base58, and what it looks like there
 _BECH32: Final = {"1": "l", "b": "68", "i": "lj", "o": "0"}
 _MOST_CANDIDATES: Final = 256  # texts that are tried for one refused: about a millisecond
