@@ -29,6 +29,10 @@ run: .venv/.synced-run ## Prepare a node in data/ and serve it on SQLite (PORT=8
 	@WATCHFIRE_PORT=$(PORT) $(BIN)/python -m app init --data $(DATA) --if-absent
 	@exec $(BIN)/python -m app serve --data $(DATA) --port $(PORT)
 
+.PHONY: demo
+demo: .venv/.synced-run ## Show two nodes exchanging, on this machine; both go on running
+	@exec $(BIN)/python tools/demo.py
+
 .PHONY: test
 test: .venv/.synced-test ## Run every test (ARGS="tests/domain -k merkle")
 	$(BIN)/python -m pytest -n 2 $(ARGS)

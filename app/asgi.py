@@ -5,6 +5,7 @@ The rule here: what is served is assembled here and nowhere else; every refusal 
 
 import asyncio
 import logging
+import random
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -16,9 +17,11 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.api import addresses, audit, groups, logs, node, openapi, organizations, reports, tokens, vocabulary
+from app.api import addresses, audit, groups, logs, node, openapi, organizations, peers, reports, tokens, vocabulary
 from app.bootstrap import open_node
 from app.domain.errors import Meaning
+from app.federation import routes as federation
+from app.federation.client import Client
 from app.services.audit import Questions
 from app.services.authenticate import Authenticator
 from app.settings import Settings
@@ -26,7 +29,8 @@ from app.web import problems
 from app.web.deps import Hall
 from app.web.limits import Budgets
 from app.web.metrics import MeasureRequests, Metrics
-from app.worker import loops
+from app.web.outbound import Outbound
+from app.worker import loops, pulling
 
 VERSION = "1.0.0"  # of the API document
 ROUTERS = (
@@ -40,6 +44,9 @@ ROUTERS = (
     logs.router,
     vocabulary.router,
     audit.router,
+    peers.router,
+    federation.router,
+    federation.public_router,
 )
 DESCRIPTION = """\
 Partner organizations submit flagged addresses with their provenance, and query the reputation of addresses; everything
@@ -58,6 +65,7 @@ def make_hall(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Ha
     questions = Questions()
     return Hall(
         node=opened,
+        remote=Client(opened, Outbound(allow_private=settings.allow_private_peers), clock),
         questions=questions,
         authenticator=Authenticator(opened, questions),
         budgets=Budgets(settings),
@@ -108,6 +116,8 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(loops.questions_loop(hall.node, hall.questions)),
         asyncio.create_task(loops.expire_loop(hall.node, hall.clock)),
     ]
+    if hall.settings.sync:
+        running.append(asyncio.create_task(pulling.pull_loop(hall.node, hall.remote, hall.clock, random.random)))
     try:
         yield
     finally:

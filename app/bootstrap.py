@@ -7,16 +7,19 @@ not start.
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from app.domain import signing
+from app.domain import node_record, signing
 from app.domain.actor import operator
 from app.domain.errors import Conflict, NotFound, Unavailable
 from app.domain.ids import uuid7
-from app.services import identity, membership, rekey
+from app.services import identity, membership, rekey, rotate
+from app.services.known_heads import KnownHeads
 from app.services.node import Node
 from app.settings import Settings
 from app.storage import migrate
@@ -24,6 +27,7 @@ from app.storage.indicators import Indicators
 from app.storage.store import open_store
 
 KEY_FILE = "node.json"
+HEADS_FILE = "heads.jsonl"  # leave it out of backups: it is what tells that one was restored
 FIRST_KEY_FILE = "first-api-key"
 SECRETS = ("seed", "pepper", "wrapping_key")
 OTHERS = 0o077  # permission bits of everyone but the owner
@@ -71,7 +75,9 @@ async def _introduce_operator(node: Node, settings: Settings, name: str, kind: s
     try:
         await membership.get_organization(node, actor, node.operator)
     except NotFound:
-        await membership.add_organization(node, actor, name, kind, now, trusted=True, organization_id=node.operator)
+        await membership.add_organization(
+            node, actor, name, kind, now, trusted=True, organization_id=node.operator, listed=True
+        )
     first = settings.data / FIRST_KEY_FILE
     if await membership.list_credentials(node, actor, node.operator):
         raise Conflict(
@@ -86,20 +92,58 @@ async def _introduce_operator(node: Node, settings: Settings, name: str, kind: s
 
 def open_node(settings: Settings) -> Node:
     """Open a prepared node. Raises Unavailable: it is not prepared, or others can read its key file."""
-    held = read_key_file(settings)
+    return _open(settings, read_key_file(settings))
+
+
+def _open(settings: Settings, held: Mapping[str, Any]) -> Node:
     return Node(
         store=open_store(settings.store_url),
         indicators=Indicators(settings.store_url),
         identity=identity.new(
-            bytes.fromhex(held["seed"]), bytes.fromhex(held["pepper"]), bytes.fromhex(held["wrapping_key"])
+            bytes.fromhex(held["seed"]),
+            bytes.fromhex(held["pepper"]),
+            bytes.fromhex(held["wrapping_key"]),
+            earlier=tuple(map(bytes.fromhex, held.get("earlier", ()))),
+            handovers=tuple(map(bytes.fromhex, held.get("handovers", ()))),
         ),
         operator=UUID(held["operator"]),
         name=held["name"],
         random=secrets.token_bytes,
+        url=settings.url,
+        heads=KnownHeads(settings.data / HEADS_FILE),
     )
 
 
-def read_key_file(settings: Settings) -> dict[str, str]:
+async def rotate_key(settings: Settings, now: datetime) -> str:
+    """Give the node a new key, named by the one in use; give its key id. Every process of the node must be restarted.
+
+    The new key is written down before it is used, so that a rotation that was broken off is continued by the next call.
+    """
+    held = read_key_file(settings)
+    if "next" not in held:
+        held["next"] = secrets.token_hex(32)
+        _write_secret(settings.data / KEY_FILE, json.dumps(held))
+    old, new = bytes.fromhex(held["seed"]), bytes.fromhex(held["next"])
+    earlier, handovers = held.get("earlier", []), held.get("handovers", [])
+    node_id = identity.new(old, old, old, tuple(map(bytes.fromhex, earlier))).node_id
+    handover = node_record.hand_over(node_id, len(earlier) + 1, signing.public_key(new), old)
+    following = {name: value for name, value in held.items() if name != "next"} | {
+        "seed": new.hex(),
+        "earlier": [*earlier, signing.public_key(old).hex()],
+        "handovers": [*handovers, handover.hex()],
+    }
+    node = _open(settings, following)
+    try:
+        await check_database(node, production=settings.production)
+        await rotate.rotate(node, operator(node.operator), now)
+        # Stopped here, the database names the new key and the file still the old one: the next call writes the file.
+        _write_secret(settings.data / KEY_FILE, json.dumps(following))
+    finally:
+        await node.close()
+    return signing.key_id(node.identity.public_key)
+
+
+def read_key_file(settings: Settings) -> dict[str, Any]:
     """Read the node's key file. Raises Unavailable: it is absent, damaged, or open to others."""
     path = settings.data / KEY_FILE
     try:
@@ -125,8 +169,11 @@ def _is_whole(held: object) -> bool:
         return False
     try:
         UUID(held["operator"])
-        return all(len(bytes.fromhex(held[name])) == signing.KEY_BYTES for name in SECRETS)
-    except ValueError:
+        earlier = [bytes.fromhex(key) for key in held.get("earlier", ())]
+        handovers = [bytes.fromhex(signature) for signature in held.get("handovers", ())]
+        secret = [bytes.fromhex(held[name]) for name in SECRETS]
+        return len(earlier) == len(handovers) and all(len(key) == signing.KEY_BYTES for key in (*secret, *earlier))
+    except (ValueError, TypeError):
         return False
 
 

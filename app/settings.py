@@ -25,6 +25,10 @@ class Settings(BaseSettings):
         None, description="The same database as its owner, for `watchfire migrate` only."
     )
     url: str | None = Field(None, description="The node's public URL, as partners and peers reach it.")
+    allow_private_peers: bool = Field(
+        default=False, description="Let peers have loopback and private addresses: for one machine or one network."
+    )
+    sync: bool = Field(default=True, description="Pull from the peers while serving; off where `watchfire sync` does.")
     host: str = Field("127.0.0.1", description="Address to listen on; loopback unless chosen otherwise.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on.")
     production: bool = Field(

@@ -18,7 +18,18 @@ from app.domain.audience import Audience
 from app.domain.ids import uuid7
 from app.domain.indicator import Indicator
 from app.domain.marking import Pap, Tlp
-from app.domain.record import Body, Erasure, Group, Key, Opinion, Organization, Record, Revocation, Sighting, Unknown
+from app.domain.record import (
+    Body,
+    Erasure,
+    Group,
+    Key,
+    NodeStatement,
+    Opinion,
+    Organization,
+    Record,
+    Revocation,
+    Sighting,
+)
 from app.domain.report import Evidence, Report
 from app.domain.reputation import Claim
 from app.domain.signing import Envelope
@@ -60,7 +71,11 @@ def key(what: object = "ngo") -> bytes:
     return signing.public_key(seed(what))
 
 
-NODE = signing.node_id(key("node"))
+def node_id(what: object = "node") -> str:
+    return signing.node_id(key(what))
+
+
+NODE = node_id()
 
 
 # addresses, by construction
@@ -210,7 +225,7 @@ def body(kind: str, about: UUID | None = None) -> Body:
         "sighting": Sighting(report_id, chain, text),
         "organization": organization(),
         "group": group(),
-        "node": Unknown({"name": "a node"}),
+        "node": NodeStatement(0, key("node")),
     }
     return bodies[kind]
 

@@ -15,6 +15,7 @@ from app.domain.record import (
     Erasure,
     Group,
     Key,
+    NodeStatement,
     Opinion,
     Organization,
     Record,
@@ -226,6 +227,10 @@ groups = st.builds(
     st.integers(1, MAX_VERSION),
     st.sampled_from(["full", "from_join"]),
     st.sampled_from(["purge", "keep"]),
+    st.lists(few.map(make.node_id), max_size=3, unique=True).map(lambda found: tuple(sorted(found))),
+)
+node_statements = st.builds(
+    NodeStatement, st.integers(0, 99), public_keys, st.sampled_from([None, "wf/public/1\n0\nroot\n\n— wf signature\n"])
 )
 unknowns = st.dictionaries(keys, leaves, max_size=3).map(Unknown)
 bodies = {
@@ -236,7 +241,7 @@ bodies = {
     "sighting": sightings,
     "organization": organizations,
     "group": groups,
-    "node": unknowns,
+    "node": node_statements,
     "prophecy": unknowns,
 }
 

@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -36,8 +37,9 @@ from app.domain.record import Body, Record
 from app.domain.report import read_report
 from app.domain.signing import Envelope
 from app.services import follow as following
-from app.services import identity, look_up, membership, screen, sequence, submit, verify_log
+from app.services import groups, identity, look_up, membership, screen, sequence, submit, verify_log
 from app.services.audit import Questions
+from app.services.known_heads import KnownHeads
 from app.services.membership import PARTNER_SCOPES, NewCredential
 from app.services.node import Node
 from app.services.repeats import Repeat
@@ -95,14 +97,14 @@ class World:
         self.dice = random.Random(seed)
         self.homes: list[Home] = []
 
-    async def add_home(self, url: str, name: str = "home") -> "Home":
-        """Start one node on a migrated, empty database, with its operator's organization."""
-        home = Home(self, url, name, *(self.dice.randbytes(32) for _ in range(3)))
+    async def add_home(self, url: str, name: str = "home", at: str | None = None) -> "Home":
+        """Start one node on a migrated, empty database, with its operator's organization; peers reach it `at` a URL."""
+        home = Home(self, url, name, *(self.dice.randbytes(32) for _ in range(3)), at=at)
         self.homes.append(home)
         home.open()
         await membership.add_organization(
             home.node, home.operator, f"operator of {name}", "other", self.clock.tick(), trusted=True,
-            organization_id=home.operator.organization,
+            organization_id=home.operator.organization, listed=True,
         )  # fmt: skip
         return home
 
@@ -122,6 +124,8 @@ class Home:
     seed: bytes
     pepper: bytes
     wrapping_key: bytes
+    at: str | None = None
+    heads: Path | None = None
     node: Node = field(init=False)
     operator: Actor = field(init=False)
     questions: Questions = field(default_factory=Questions)
@@ -147,6 +151,8 @@ class Home:
             operator=self.operator.organization,
             name=self.name,
             random=self.random,
+            url=self.at,
+            heads=KnownHeads(self.heads),
         )
 
     async def close(self) -> None:
@@ -207,14 +213,15 @@ class Home:
         """Make a group; its first member leads it unless said otherwise."""
         leader = steward or members[0]
         name = f"group {self.random(4).hex()}"
-        return await membership.add_group(self.node, leader.actor, name, [item.id for item in members], self.tick())
+        charter = groups.Charter(name, [item.id for item in members])
+        return await groups.add_group(self.node, leader.actor, charter, self.tick())
 
     async def change(
         self, steward: Partner, group: Group, *, add: Sequence[Partner] = (), remove: Sequence[Partner] = ()
     ) -> Group:
         """Let organizations join or leave a group."""
-        ids = [item.id for item in add], [item.id for item in remove]
-        return await membership.change_members(self.node, steward.actor, group.id, *ids, self.tick())
+        change = groups.Change(tuple(item.id for item in add), tuple(item.id for item in remove))
+        return await groups.change_members(self.node, steward.actor, group.id, change, self.tick())
 
     async def rotate(self, partner: Partner) -> Partner:
         """Give an organization a new key in the place of its valid ones; the new one is of the same custody."""

@@ -4,7 +4,7 @@ The rule here: a group is known to its steward and its members; for anybody else
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Header, Query, Request, Response
@@ -15,21 +15,27 @@ from app.api.documents import moment
 from app.api.operations import refusals, takes
 from app.api.shapes import In, Moment, Out
 from app.domain.errors import Invalid
-from app.services import membership
-from app.services.membership import Group
+from app.services import groups
+from app.services.groups import Change, Charter, Group
 from app.web.bodies import json_answer, parse_model, read_mapping
 from app.web.deps import actor_of, hall_of, repeat_of, signed_in_router
 from app.web.paging import DEFAULT_LIMIT, MAX_LIMIT, page, read_cursor
 
 router = signed_in_router("groups")
 _ETAG = re.compile(r'"(\d{1,9})"')
+NodeId = Annotated[str, Field(pattern=r"^wf[a-z2-7]{32}$")]
 
 
 class GroupIn(In):
     """A new group, of which your organization is the steward and a member."""
 
     name: str = Field(min_length=1, max_length=200)
-    members: list[UUID] = Field(description="Organizations; your own is always one.")
+    members: list[UUID] = Field(description="Organizations; your own is always one, unless the group is of nodes.")
+    nodes: list[NodeId] = Field(
+        default=[], description="Whole nodes. Without members it is a community: TLP:GREEN at most, passed on by all."
+    )
+    history: Literal["full", "from_join"] = Field("full", description="What a node that joins gets of the past.")
+    on_leave: Literal["purge", "keep"] = Field("purge", description="What a node that leaves does with what it has.")
 
 
 class MembersIn(In):
@@ -37,6 +43,8 @@ class MembersIn(In):
 
     add: list[UUID] = Field(default=[])
     remove: list[UUID] = Field(default=[])
+    add_nodes: list[NodeId] = Field(default=[])
+    remove_nodes: list[NodeId] = Field(default=[])
 
 
 class GroupOut(Out):
@@ -48,6 +56,9 @@ class GroupOut(Out):
     version: int
     created_at: Moment
     members: list[UUID]
+    nodes: list[str]
+    history: str
+    on_leave: str
 
 
 class GroupsOut(Out):
@@ -71,6 +82,9 @@ def _group(group: Group) -> dict[str, Any]:
         "version": group.version,
         "created_at": moment(group.created_at),
         "members": [str(member) for member in group.members],
+        "nodes": list(group.nodes),
+        "history": group.history,
+        "on_leave": group.on_leave,
     }
 
 
@@ -83,9 +97,7 @@ async def list_groups(
     """List the groups that your organization belongs to or leads."""
     hall = hall_of(request)
     after = read_cursor(request, ("groups",), cursor)
-    found = await membership.list_groups(
-        hall.node, actor_of(request), None if after is None else UUID(after), limit + 1
-    )
+    found = await groups.list_groups(hall.node, actor_of(request), None if after is None else UUID(after), limit + 1)
     last = str(found[limit - 1].id) if len(found) > limit else None
     return page(request, [_group(item) for item in found[:limit]], ("groups",), last)
 
@@ -102,21 +114,16 @@ async def add_group(request: Request) -> Response:
     hall, actor = hall_of(request), actor_of(request)
     raw, document = await read_mapping(request)
     said = parse_model(GroupIn, document)
-    made = await membership.add_group(
-        hall.node,
-        actor,
-        said.name,
-        [*said.members, actor.organization],
-        hall.clock(),
-        repeat=repeat_of(request, raw),
-    )
+    members = said.members if said.nodes and not said.members else [*said.members, actor.organization]
+    charter = Charter(said.name, members, said.nodes, said.history, said.on_leave)
+    made = await groups.add_group(hall.node, actor, charter, hall.clock(), repeat=repeat_of(request, raw))
     return json_answer(_group(made), 201, f"/v1/groups/{made.id}")
 
 
 @router.get("/groups/{group_id}", response_model=GroupOut, responses=refusals(404))
 async def read_group(request: Request, group_id: UUID) -> Response:
     """Read a group."""
-    return _answer(await membership.get_group(hall_of(request).node, actor_of(request), group_id))
+    return _answer(await groups.get_group(hall_of(request).node, actor_of(request), group_id))
 
 
 def _answer(group: Group) -> Response:
@@ -128,7 +135,7 @@ def _answer(group: Group) -> Response:
 @router.get("/groups/{group_id}/members", response_model=MembersOut, responses=refusals(404))
 async def list_members(request: Request, group_id: UUID) -> Response:
     """List the members of a group."""
-    group = await membership.get_group(hall_of(request).node, actor_of(request), group_id)
+    group = await groups.get_group(hall_of(request).node, actor_of(request), group_id)
     return json_answer({"members": [str(member) for member in group.members]})
 
 
@@ -147,14 +154,14 @@ async def change_members(
     hall = hall_of(request)
     _, document = await read_mapping(request)
     said = parse_model(MembersIn, document)
-    group = await membership.change_members(
+    group = await groups.change_members(
         hall.node,
         actor_of(request),
         group_id,
-        said.add,
-        said.remove,
+        Change(tuple(said.add), tuple(said.remove), tuple(said.add_nodes), tuple(said.remove_nodes)),
         hall.clock(),
         expected=_version(if_match),
+        remote=hall.remote,
     )
     return _answer(group)
 

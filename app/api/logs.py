@@ -45,12 +45,12 @@ class LogsOut(Out):
 
 
 class EntryOut(Out):
-    """One entry; `envelope` is null after erasure, and the leaf hash stays."""
+    """One entry; `envelope` is null after erasure, or where another node's record did not come: the leaf hash stays."""
 
     index: int
     leaf_hash: str
-    record: str
-    kind: str
+    record: str | None
+    kind: str | None
     envelope: EnvelopeModel | None
 
 
@@ -138,12 +138,12 @@ async def list_entries(
 
 def _entry(entry: Entry) -> dict[str, Any]:
     envelope = None
-    if entry.payload is not None:
+    if entry.payload is not None and entry.keyid is not None and entry.signature is not None:
         envelope = Envelope(entry.payload, entry.keyid, entry.signature).to_document()
     return {
         "index": entry.index,
         "leaf_hash": entry.leaf_hash.hex(),
-        "record": str(entry.record_id),
+        "record": None if entry.record_id is None else str(entry.record_id),
         "kind": entry.kind,
         "envelope": envelope,
     }

@@ -17,7 +17,7 @@ from app.domain import signing
 from app.domain.checkpoint import verifier_key
 from app.domain.errors import NotFound, Unavailable
 from app.domain.record import KINDS
-from app.services import health
+from app.services import health, lag
 from app.web.bodies import json_answer
 from app.web.deps import hall_of
 
@@ -26,7 +26,7 @@ PROTOCOLS = ("v1",)
 
 
 class NodeOut(Out):
-    """The node's record: who it is, and by which keys it is known."""
+    """Who the node is, and by which keys it is known; signed by the node itself at `/.well-known/watchfire.json`."""
 
     id: str
     name: str
@@ -45,18 +45,17 @@ class HealthOut(Out):
     status: Literal["ok"]
 
 
-@router.get("/.well-known/watchfire.json", response_model=NodeOut, responses=refusals(signed_in=False))
-async def read_node(request: Request) -> Response:
-    """Read the node's record."""
+@router.get("/v1/node", response_model=NodeOut, responses=refusals(signed_in=False), openapi_extra={"security": []})
+async def describe_node(request: Request) -> Response:
+    """Read who the node is."""
     hall = hall_of(request)
     identity = hall.node.identity
-    key = identity.public_key
     document: dict[str, Any] = {
         "id": identity.node_id,
         "name": hall.node.name,
-        "fingerprint": signing.fingerprint(key),
-        "keys": [{"keyid": signing.key_id(key), "public_key": base64.b64encode(key).decode(), "state": "valid"}],
-        "verifier_key": verifier_key(identity.node_id, key),
+        "fingerprint": signing.fingerprint(identity.keys[0]),
+        "keys": [_key(key, "valid" if key == identity.public_key else "replaced") for key in identity.keys],
+        "verifier_key": verifier_key(identity.node_id, identity.public_key),
         "versions": list(PROTOCOLS),
         "kinds": list(KINDS),
         "payload_type": signing.PAYLOAD_TYPE,
@@ -65,6 +64,10 @@ async def read_node(request: Request) -> Response:
     response = json_answer(document)
     response.headers["cache-control"] = "public, max-age=300"
     return response
+
+
+def _key(key: bytes, state: str) -> dict[str, str]:
+    return {"keyid": signing.key_id(key), "public_key": base64.b64encode(key).decode(), "state": state}
 
 
 @router.get("/healthz", response_model=HealthOut, responses=refusals(signed_in=False))
@@ -104,4 +107,5 @@ async def read_metrics(request: Request) -> Response:
     state = await health.measure(hall.node, hall.clock())
     hall.metrics.owed.set(state.owed)
     hall.metrics.owed_seconds.set(state.owed_seconds)
+    hall.metrics.note_peers(*await lag.figures(hall.node, hall.clock()))
     return PlainTextResponse(generate_latest(hall.metrics.registry))

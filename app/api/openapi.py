@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.api import addresses, groups, organizations, reports, tokens
+from app.api import addresses, groups, organizations, peers, reports, tokens
 from app.api.shapes import ProblemOut
 
 SECURITY = {
@@ -24,6 +24,7 @@ BODIES: tuple[type[BaseModel], ...] = (
     *addresses.BODIES,
     *organizations.BODIES,
     *groups.BODIES,
+    *peers.BODIES,
     *tokens.BODIES,
 )
 

@@ -21,7 +21,8 @@ _TITLES = {
     415: "The body is not in a form that is read here.",
     422: "The request does not say something acceptable.",
     429: "The budget is used up; see Retry-After.",
-    503: "The node cannot do this now; see Retry-After.",
+    502: "The other node refused, or answered what is no answer.",
+    503: "The node, or the other node, cannot do this now; see Retry-After.",
 }
 _PROBLEM: dict[str, Any] = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}}
 

@@ -31,10 +31,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "chains": ("app.cli.vocabulary:chains", "Search the chains whose addresses are checked."),
         "assets": ("app.cli.vocabulary:assets", "Search the assets that have a name."),
         "revoke": ("app.cli.reports:revoke", "Take back a report, or some of its addresses."),
+        "dispute": ("app.cli.reports:dispute", "Say what you think of another's report."),
         # For operators.
         "init": ("app.cli.node:init", "Prepare a node: keys, database, first organization."),
         "serve": ("app.cli.node:serve", "Run the node."),
         "node": ("app.cli.node:node", "Show the node's id, fingerprint and address."),
+        "peer": ("app.cli.peers:peer", "Add and end peers, and see what passes between you."),
+        "sync": ("app.cli.sync:sync", "Pull from the peers, once or for ever."),
+        "rotate-key": ("app.cli.node:rotate_key", "Give the node a new key."),
         "migrate": ("app.cli.node:migrate", "Bring the database to this version."),
         "doctor": ("app.cli.doctor:doctor", "Check that the node is well."),
         "openapi": ("app.cli.node:openapi", "Write the API's document."),
@@ -45,7 +49,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "group": ("app.cli.groups:group", "Add sharing groups and their members."),
     }
 )
-_PARTNER: Final = ("login", "check", "screen", "submit", "import", "report", "reports", "chains", "assets", "revoke")
+_PARTNER: Final = (
+    *("login", "check", "screen", "submit", "import", "report", "reports", "chains", "assets", "revoke", "dispute"),
+)
 
 
 class LazyGroup(click.Group):

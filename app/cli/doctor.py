@@ -116,7 +116,7 @@ def _serving_node(settings: "Settings") -> str | None:
     """Ask whatever holds the port for its id; no proxy stands between a machine and itself."""
     connection = http.client.HTTPConnection(settings.host, settings.port, timeout=PATIENCE)
     try:
-        connection.request("GET", "/.well-known/watchfire.json")
+        connection.request("GET", "/v1/node")
         answer = json.loads(connection.getresponse().read(65_536))
         return str(answer["id"])
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):

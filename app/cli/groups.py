@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 PAGE = 500  # groups of one question
 _STEWARD = click.option("--steward", type=click.UUID, help="The organization that leads it [the operator's].")
-_MEMBERS = click.option("--member", "members", type=click.UUID, multiple=True, required=True, help="An id; repeat it.")
+_MEMBERS = click.option("--member", "members", type=click.UUID, multiple=True, help="An organization's id; repeat it.")
+_NODES = click.option("--node", "nodes", multiple=True, help="A node's id: everybody at home there; repeat it.")
 
 
 def _document(found: Any) -> dict[str, Any]:
@@ -31,7 +32,13 @@ def _document(found: Any) -> dict[str, Any]:
         "steward": str(found.steward),
         "version": found.version,
         "members": [str(member) for member in found.members],
+        "nodes": list(found.nodes),
     }
+
+
+def _check_somebody(members: Sequence[UUID], nodes: Sequence[str]) -> None:
+    if not members and not nodes:
+        raise click.UsageError("Name an organization with --member, or a node with --node.")
 
 
 @click.group()
@@ -42,16 +49,30 @@ def group() -> None:
 @group.command()
 @click.argument("name")
 @_MEMBERS
+@_NODES
 @_STEWARD
+@click.option("--history", type=click.Choice(["full", "from_join"]), default="full", help="What joining nodes get.")
+@click.option("--on-leave", type=click.Choice(["purge", "keep"]), default="purge", help="What leaving nodes do.")
 @data_option
 @json_option
-def add(data: Path, name: str, members: Sequence[UUID], steward: UUID | None, as_json: bool) -> None:
-    """Make a sharing group; its steward reads it only as a member."""
+def add(
+    data: Path,
+    name: str,
+    members: Sequence[UUID],
+    nodes: Sequence[str],
+    steward: UUID | None,
+    history: str,
+    on_leave: str,
+    as_json: bool,
+) -> None:
+    """Make a sharing group; its steward reads it only as a member. Of nodes alone it is a community."""
+    _check_somebody(members, nodes)
 
     async def make(node: "Node", actor: "Actor", now: datetime) -> dict[str, Any]:
-        from app.services import membership  # noqa: PLC0415 - SQLAlchemy only when a database is opened
+        from app.services import groups  # noqa: PLC0415 - SQLAlchemy only when a database is opened
 
-        return _document(await membership.add_group(node, actor, name, members, now, steward=steward))
+        charter = groups.Charter(name, members, nodes, history, on_leave)
+        return _document(await groups.add_group(node, actor, charter, now, steward=steward))
 
     show(run_deed(data, make), as_json=as_json)
 
@@ -65,49 +86,55 @@ def list_groups(data: Path, owner: UUID | None, form: str | None, as_json: bool)
 
     async def read(node: "Node", _: "Actor", __: datetime) -> list[dict[str, Any]]:
         from app.domain.actor import operator  # noqa: PLC0415
-        from app.services import membership  # noqa: PLC0415
+        from app.services import groups  # noqa: PLC0415
 
         rows: list[dict[str, Any]] = []
         after: UUID | None = None
-        while page := await membership.list_groups(node, operator(owner or node.operator), after, PAGE):
+        while page := await groups.list_groups(node, operator(owner or node.operator), after, PAGE):
             after = page[-1].id
             rows += [_document(found) for found in page]
         return rows
 
-    columns = ("id", "name", "steward", "version", "members")
+    columns = ("id", "name", "steward", "version", "members", "nodes")
     print_rows(run_deed(data, read), choose_form(form, as_json=as_json), columns, "groups")
 
 
 @group.command()
 @click.argument("group_id", metavar="GROUP", type=click.UUID)
 @_MEMBERS
+@_NODES
 @_STEWARD
 @data_option
 @json_option
-def join(data: Path, group_id: UUID, members: Sequence[UUID], steward: UUID | None, as_json: bool) -> None:
-    """Let organizations join: they read the group from its beginning."""
-    show(_change(data, group_id, members, (), steward), as_json=as_json)
+def join(
+    data: Path, group_id: UUID, members: Sequence[UUID], nodes: Sequence[str], steward: UUID | None, as_json: bool
+) -> None:
+    """Let organizations or nodes join: they read the group from its beginning, unless it has another rule."""
+    _check_somebody(members, nodes)
+    show(_change(data, group_id, {"add": tuple(members), "add_nodes": tuple(nodes)}, steward), as_json=as_json)
 
 
 @group.command()
 @click.argument("group_id", metavar="GROUP", type=click.UUID)
 @_MEMBERS
+@_NODES
 @_STEWARD
 @data_option
 @json_option
-def leave(data: Path, group_id: UUID, members: Sequence[UUID], steward: UUID | None, as_json: bool) -> None:
-    """Let organizations leave: they read nothing of the group from now on."""
-    show(_change(data, group_id, (), members, steward), as_json=as_json)
+def leave(
+    data: Path, group_id: UUID, members: Sequence[UUID], nodes: Sequence[str], steward: UUID | None, as_json: bool
+) -> None:
+    """Let organizations or nodes leave: they read nothing of the group from now on."""
+    _check_somebody(members, nodes)
+    show(_change(data, group_id, {"remove": tuple(members), "remove_nodes": tuple(nodes)}, steward), as_json=as_json)
 
 
-def _change(
-    data: Path, group_id: UUID, joining: Sequence[UUID], leaving: Sequence[UUID], steward: UUID | None
-) -> dict[str, Any]:
+def _change(data: Path, group_id: UUID, who: dict[str, Any], steward: UUID | None) -> dict[str, Any]:
     async def change(node: "Node", _: "Actor", now: datetime) -> dict[str, Any]:
         from app.domain.actor import operator  # noqa: PLC0415
-        from app.services import membership  # noqa: PLC0415
+        from app.services import groups  # noqa: PLC0415
 
         actor = operator(steward or node.operator)
-        return _document(await membership.change_members(node, actor, group_id, joining, leaving, now))
+        return _document(await groups.change_members(node, actor, group_id, groups.Change(**who), now))
 
     return run_deed(data, change)

@@ -203,6 +203,25 @@ def node(data: Path, as_json: bool) -> None:
         click.echo("\n".join(f"{label:<13}{plain(value)}" for label, value in shown.items()))
 
 
+@click.command(name="rotate-key")
+@data_option
+@json_option
+def rotate_key(data: Path, as_json: bool) -> None:
+    """Give the node a new key, named by the one in use. Stop the node first, and start it again afterwards."""
+    settings = read_settings(data)
+    keyid = asyncio.run(_rotate(settings))
+    if as_json:
+        print_document({"keyid": keyid})
+    else:
+        click.echo(f"The node's key is {keyid} now; its id and fingerprint stay. Start every process of it anew.")
+
+
+async def _rotate(settings: "Settings") -> str:
+    from app import bootstrap  # noqa: PLC0415 - SQLAlchemy only when a database is opened
+
+    return await bootstrap.rotate_key(settings, now())
+
+
 @click.command()
 @data_option
 @json_option

@@ -31,17 +31,22 @@ def organization() -> None:
 @click.argument("name")
 @click.option("--kind", required=True, help="ngo, forensics, exchange, bank, law_enforcement, fiu or other.")
 @click.option("--review", is_flag=True, help="Let its reports wait until `organization trust`.")
+@click.option("--listed", is_flag=True, help="Let other nodes find it, for their groups and audiences.")
 @click.option("--public-key", help="Its own public key, in base64 or a file; without one the node keeps its key.")
 @data_option
 @json_option
-def add_organization(data: Path, name: str, kind: str, review: bool, public_key: str | None, as_json: bool) -> None:
+def add_organization(
+    data: Path, name: str, kind: str, review: bool, listed: bool, public_key: str | None, as_json: bool
+) -> None:
     """Add an organization; its reports count at once unless --review."""
     key = read_public_key(public_key)
 
     async def add(node: "Node", actor: "Actor", now: datetime) -> dict[str, Any]:
         from app.services import membership  # noqa: PLC0415 - SQLAlchemy only when a database is opened
 
-        made = await membership.add_organization(node, actor, name, kind, now, trusted=not review, public_key=key)
+        made = await membership.add_organization(
+            node, actor, name, kind, now, trusted=not review, listed=listed, public_key=key
+        )
         custody = "organization" if key else "node"
         return {"id": str(made.id), "name": made.name, "kind": made.kind, "trusted": made.trusted, "custody": custody}
 
@@ -85,6 +90,23 @@ def trust(data: Path, owner: UUID, as_json: bool) -> None:
         return await membership.trust_organization(node, actor, owner, now)
 
     show({"id": str(owner), "trusted": True, "published": run_deed(data, end)}, as_json=as_json)
+
+
+@organization.command(name="find")
+@click.argument("owner", metavar="ID", type=click.UUID)
+@click.option("--hide", is_flag=True, help="Let other nodes find it no longer.")
+@data_option
+@json_option
+def let_find(data: Path, owner: UUID, hide: bool, as_json: bool) -> None:
+    """Let other nodes find an organization at home here, so that their groups and audiences can name it."""
+
+    async def change(node: "Node", actor: "Actor", now: datetime) -> None:
+        from app.services import membership  # noqa: PLC0415
+
+        await membership.set_listed(node, actor, owner, now, listed=not hide)
+
+    run_deed(data, change)
+    show({"id": str(owner), "listed": not hide}, as_json=as_json)
 
 
 @click.group()

@@ -1,4 +1,4 @@
-"""`watchfire report`, `reports`, `revoke`: reading reports, and taking one's own back.
+"""`watchfire report`, `reports`, `revoke`, `dispute`: read reports, take back one's own, judge another's.
 
 The rule here: a revocation says why, and names addresses with their chain.
 """
@@ -12,7 +12,7 @@ import click
 from app.cli.connection import connect, connection_options, load_signer
 from app.cli.output import choose_form, form_options, plain, print_document, print_rows, print_table
 from app.domain.errors import InvalidAddress
-from app.domain.vocabulary import CATEGORIES, REVOCATION_REASONS
+from app.domain.vocabulary import CATEGORIES, OPINION_REASONS, OPINIONS, REVOCATION_REASONS
 
 _LIST = ("id", "issued_at", "issuer_name", "category", "method", "confidence", "tlp", "state", "indicators")
 _SHOWN = (
@@ -68,13 +68,16 @@ def reports(form: str | None, as_json: bool, limit: int | None, **options: str |
         print_rows(some, choose_form(form, as_json=as_json), _LIST, "reports")
 
 
+_SIGN_WITH = click.option(
+    "--sign-with", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Sign here, with this key."
+)
+
+
 @click.command()
 @click.argument("report_id")
 @click.option("--reason", required=True, type=click.Choice(REVOCATION_REASONS), help="Why.")
 @click.option("--address", "addresses", multiple=True, metavar="CHAIN:ADDRESS", help="Only this address; repeatable.")
-@click.option(
-    "--sign-with", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Sign here, with this key."
-)
+@_SIGN_WITH
 @form_options
 @connection_options
 def revoke(
@@ -90,18 +93,45 @@ def revoke(
     fields: dict[str, Any] = {"reason": reason}
     if addresses:
         fields["addresses"] = [_named(text) for text in addresses]
-    with connect(**node).client() as client:
-        if sign_with is None:
-            answer = client.follow("revocation", report_id, fields)
-        else:
-            signer = load_signer(client, sign_with)
-            answer = client.follow(
-                "revocation", report_id, signer.follow("revocation", client.report(report_id), fields)
-            )
+    answer = _follow("revocation", report_id, fields, sign_with, node)
     if choose_form(form, as_json=as_json) == "table":
         click.echo(plain(f"Revoked: {report_id}, by record {answer.get('id')}."))
     else:
         print_document(answer)
+
+
+@click.command()
+@click.argument("report_id")
+@click.option("--reason", required=True, type=click.Choice(OPINION_REASONS), help="Why.")
+@click.option("--opinion", default="disagree", show_default=True, type=click.Choice(OPINIONS), help="How much.")
+@_SIGN_WITH
+@form_options
+@connection_options
+def dispute(
+    report_id: str,
+    reason: str,
+    opinion: str,
+    sign_with: Path | None,
+    form: str | None,
+    as_json: bool,
+    **node: str | None,
+) -> None:
+    """Say what your organization thinks of another's report: it is shown with the report, and changes nothing in it."""
+    answer = _follow("opinion", report_id, {"opinion": opinion, "reason": reason}, sign_with, node)
+    if choose_form(form, as_json=as_json) == "table":
+        click.echo(plain(f"Said: {opinion} with {report_id}, by record {answer.get('id')}."))
+    else:
+        print_document(answer)
+
+
+def _follow(
+    kind: str, report_id: str, fields: dict[str, Any], sign_with: Path | None, node: Mapping[str, str | None]
+) -> dict[str, Any]:
+    with connect(**node).client() as client:
+        if sign_with is None:
+            return client.follow(kind, report_id, fields)
+        signer = load_signer(client, sign_with)
+        return client.follow(kind, report_id, signer.follow(kind, client.report(report_id), fields))
 
 
 def _named(text: str) -> dict[str, str]:

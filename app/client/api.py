@@ -45,7 +45,7 @@ class Api(ABC, Generic[Answer, Rows, Text]):
 
     def node(self) -> Answer:
         """Ask who the node is: id, keys, name, versions."""
-        return self.call(get("/.well-known/watchfire.json"))
+        return self.call(get("/v1/node"))
 
     def check(self, address: str, chain: str | None = None, as_of: str | None = None) -> Answer:
         """Ask what is known about one address; `as_of` (RFC 3339) asks what was known then."""

@@ -63,7 +63,7 @@ class Signed:
 class LocalSigner:
     """Makes and signs the records of one organization at home on one node.
 
-    `node` is the node's id (`/.well-known/watchfire.json`), `seed` the 32 bytes of the organization's Ed25519 key.
+    `node` is the node's id (`/v1/node`), `seed` the 32 bytes of the organization's Ed25519 key.
     """
 
     organization: UUID

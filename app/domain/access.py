@@ -24,6 +24,7 @@ NEEDED_SCOPE = {
     "change_group": Scope.GROUP,
     "read_audit": Scope.AUDIT,
     "administer": Scope.ADMINISTER,
+    "read_peers": Scope.OPERATE,
     "operate": Scope.OPERATE,
 }
 NEEDS_STRONG = frozenset({"administer", "operate"})

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+_NO_ORGANIZATION = UUID(int=0)
+
 
 class Scope(StrEnum):
     """One thing that a credential may do for its organization."""
@@ -25,7 +27,8 @@ class Actor:
     """An organization and the person, machine, operator or system that acts for it.
 
     `strong` says that the caller proved possession of an organization's private key (private_key_jwt) or is a person
-    signed in: only then may it read RED, export in bulk, or administer keys.
+    signed in: only then may it read RED, export in bulk, or administer keys. `node` is set for a peer: it may read what
+    the organizations at home there may, and nothing of its own.
     """
 
     organization: UUID
@@ -33,6 +36,7 @@ class Actor:
     kind: str
     scopes: frozenset[Scope]
     strong: bool = False
+    node: str | None = None
 
 
 def operator(organization: UUID) -> Actor:
@@ -43,3 +47,8 @@ def operator(organization: UUID) -> Actor:
 def system(organization: UUID) -> Actor:
     """Make the actor of the node's own loops: without a scope, it only moves what others submitted."""
     return Actor(organization, "system", "system", frozenset())
+
+
+def peer(node_id: str) -> Actor:
+    """Make the actor of a peer node, which proves its key with each request and speaks for who is at home there."""
+    return Actor(_NO_ORGANIZATION, f"peer:{node_id}", "peer", frozenset(), strong=True, node=node_id)

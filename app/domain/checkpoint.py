@@ -10,6 +10,7 @@ outside raises InvalidProof and nothing else.
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
@@ -78,6 +79,11 @@ def parse_origin(line: str) -> Origin:
     return Origin(match[1], match[2], int(match[3]))
 
 
+def log_id(node_id: str, audience_key: str, epoch: int) -> str:
+    """Name a log: the first 16 bytes of the SHA-256 of its origin line, in hexadecimal."""
+    return sha256(origin_line(node_id, audience_key, epoch).encode()).hexdigest()[:32]
+
+
 def sign_checkpoint(checkpoint: Checkpoint, name: str, seed: bytes) -> str:
     """Sign a checkpoint as the node `name` and give the note.
 
@@ -109,6 +115,20 @@ def parse_checkpoint(note: str | bytes, name: str, public_key: bytes) -> Checkpo
     # 3
     _check_owner(checkpoint, name)
     return checkpoint
+
+
+def signer_generation(note: str | bytes, name: str, keys: Sequence[bytes]) -> int | None:
+    """Tell which of a node's keys, the root being number 0, signed a note: the newest that did, or None.
+
+    A note that is not well formed was signed by nobody. Costs at most one verification for each signature line.
+    """
+    for generation in range(len(keys) - 1, -1, -1):
+        try:
+            verify_note(note, name, keys[generation])
+        except InvalidProof:
+            continue
+        return generation
+    return None
 
 
 def sign_note(text: str, name: str, seed: bytes) -> str:

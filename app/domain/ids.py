@@ -5,6 +5,7 @@ The rule here: no clock and no generator of randomness is read; both are paramet
 
 import re
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 from app.domain.errors import InvalidRecord
@@ -34,3 +35,14 @@ def parse_id(text: object, pointer: str = "") -> UUID:
         message = f"{pointer or 'The id'} must be a UUIDv7 in lower case with hyphens."
         raise InvalidRecord(message)
     return UUID(text)
+
+
+def derived_id(origin: str, record_id: UUID) -> UUID:
+    """Give the id under which a record is kept here whose own id another origin's record has taken.
+
+    A UUIDv8 (RFC 9562, 5.8) of the SHA-256 of the origin, a zero byte and the id: no record can state one, because
+    `parse_id` reads version 7 alone.
+    """
+    value = int.from_bytes(sha256(origin.encode() + b"\x00" + record_id.bytes).digest()[:16], "big")
+    value = value & ~(0xF << 76) | 8 << 76
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)

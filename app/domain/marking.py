@@ -36,6 +36,8 @@ ALLOWED_AUDIENCES = {
     Tlp.RED: frozenset({"organizations"}),
 }
 
+COMMUNITY_LABELS = frozenset({Tlp.CLEAR, Tlp.GREEN})  # what a community's nodes may pass on to each other
+
 
 def read_tlp(label: str) -> Tlp:
     """Read a stored or foreign label; an unknown one is RED."""
@@ -43,6 +45,14 @@ def read_tlp(label: str) -> Tlp:
         return Tlp(label)
     except ValueError:
         return Tlp.RED
+
+
+def read_pap(label: str) -> Pap:
+    """Read a stored or foreign PAP label; an unknown one is RED."""
+    try:
+        return Pap(label)
+    except ValueError:
+        return Pap.RED
 
 
 def parse_tlp(label: object) -> Tlp:

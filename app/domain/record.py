@@ -4,7 +4,6 @@ The rule here: every kind has the same frame; only `body` differs. Signed bytes 
 rewritten: fields and kinds that this version does not know stay in the bytes and pass through.
 """
 
-import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,23 +13,27 @@ from typing import Any
 from uuid import UUID
 
 from app.domain import audience as audiences
-from app.domain import canonical, marking, reading, signing, vocabulary
+from app.domain import canonical, marking, reading, signing, statement, vocabulary
 from app.domain.audience import Audience
 from app.domain.errors import InvalidRecord
 from app.domain.ids import parse_id
 from app.domain.indicator import MAX_INDICATORS, read_address
 from app.domain.marking import Pap, Tlp
-from app.domain.reading import Refusal
 from app.domain.report import Report, read_report
 from app.domain.signing import Envelope
+from app.domain.statement import MAX_KEYS as MAX_KEYS  # noqa: PLC0414 - a body of this interface, and its bounds
+from app.domain.statement import MAX_MEMBERS as MAX_MEMBERS  # noqa: PLC0414 - same
+from app.domain.statement import MAX_NAME as MAX_NAME  # noqa: PLC0414 - same
+from app.domain.statement import MAX_VERSION as MAX_VERSION  # noqa: PLC0414 - same
+from app.domain.statement import Group as Group  # noqa: PLC0414 - same
+from app.domain.statement import Key as Key  # noqa: PLC0414 - same
+from app.domain.statement import NodeStatement as NodeStatement  # noqa: PLC0414 - same
+from app.domain.statement import Organization as Organization  # noqa: PLC0414 - same
 from app.domain.timestamps import format_time, parse_time
 
 NONCE_BYTES = 16  # 128 random bits, so that a leaf hash tells nothing after erasure
-MAX_NAME = 200  # characters of an organization's or group's name
-MAX_MEMBERS = 10_000  # organizations of one group
-MAX_KEYS = 100  # keys of one organization, revoked ones included
 MAX_NODE_ID = 64  # characters
-MAX_VERSION = 2**31 - 1  # what every database keeps as an integer
+MAX_LABEL = 32  # characters of a marking's label
 KINDS = ("report", "revocation", "opinion", "sighting", "erasure", "organization", "group", "node")
 FOLLOWING = frozenset({"revocation", "opinion", "sighting", "erasure"})
 
@@ -117,73 +120,6 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """A public signing key of an organization: who holds the private half, and whether it still counts."""
-
-    public_key: bytes
-    custody: str
-    revoked: bool = False
-
-    @property
-    def keyid(self) -> str:
-        """The key's name: see `signing.key_id`."""
-        return signing.key_id(self.public_key)
-
-    def to_document(self) -> dict[str, Any]:
-        """Give the key as it stands in an organization record."""
-        return {
-            "keyid": self.keyid,
-            "public_key": base64.b64encode(self.public_key).decode(),
-            "custody": self.custody,
-            "state": "revoked" if self.revoked else "valid",
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Organization:
-    """What a node vouches for about an organization at home there: its name, kind and keys, in one version."""
-
-    name: str
-    kind: str
-    version: int
-    keys: tuple[Key, ...]
-
-    def to_document(self) -> dict[str, Any]:
-        """Give the body as it stands in a record."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "version": self.version,
-            "keys": [key.to_document() for key in self.keys],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A sharing group as its steward states it, in one version."""
-
-    group: UUID
-    name: str
-    steward: UUID
-    members: tuple[UUID, ...]
-    version: int
-    history: str = "full"
-    on_leave: str = "purge"
-
-    def to_document(self) -> dict[str, Any]:
-        """Give the body as it stands in a record."""
-        return {
-            "group": str(self.group),
-            "name": self.name,
-            "steward": str(self.steward),
-            "members": [str(member) for member in self.members],
-            "version": self.version,
-            "history": self.history,
-            "on_leave": self.on_leave,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Unknown:
     """A body of a kind that this version does not know: kept as it is."""
 
@@ -194,7 +130,7 @@ class Unknown:
         return dict(self.document)
 
 
-Body = Report | Revocation | Erasure | Opinion | Sighting | Organization | Group | Unknown
+Body = Report | Revocation | Erasure | Opinion | Sighting | Organization | Group | NodeStatement | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,16 +178,19 @@ class Record:
         return getattr(self.body, "report", None) or getattr(self.body, "supersedes", None)
 
 
-def parse(payload: bytes, *, kept: bool = False) -> Record:
+def parse(payload: bytes, *, kept: bool = False, foreign: bool = False) -> Record:
     """Read a record from its signed bytes; addresses of one that was `kept` before are not judged again.
 
+    One that was kept, or that is `foreign` (of another node, which may run a later version), may have a label that is
+    not known here: it means RED.
     Raises Invalid: InvalidRecord (not canonical, a field missing or malformed, a body that its kind does not allow),
     ContradictoryMarking, AboveCeiling. Not checked: the signature, and whether the issuer may say this.
     """
     document = reading.mapping(canonical.decode(payload), "")
     kind = reading.text(reading.need(document, "kind"), "/kind", 32)
     audience = audiences.parse(reading.need(document, "audience"))
-    tlp = marking.parse_tlp(reading.need(document, "tlp"))
+    read_tlp, read_pap = _LATER_LABELS if kept or foreign else _LABELS
+    tlp = read_tlp(reading.need(document, "tlp"))
     marking.check(tlp, audience.kind)
     record = Record(
         id=parse_id(reading.need(document, "id"), "/id"),
@@ -261,7 +200,7 @@ def parse(payload: bytes, *, kept: bool = False) -> Record:
         issued_at=parse_time(reading.need(document, "issued_at"), "/issued_at"),
         audience=audience,
         tlp=tlp,
-        pap=marking.parse_pap(reading.need(document, "pap")),
+        pap=read_pap(reading.need(document, "pap")),
         nonce=_nonce(reading.need(document, "nonce")),
         body=read_body(kind, reading.mapping(reading.need(document, "body"), "/body"), kept=kept),
     )
@@ -326,55 +265,22 @@ def read_sighting(document: Mapping[str, Any], *, strict: bool = False, kept: bo
     )
 
 
-def _organization(document: Mapping[str, Any]) -> Organization:
-    rows = reading.rows(reading.need(document, "keys"), "/keys", 0, MAX_KEYS)
-    keys = tuple(_key(row, f"/keys/{place}") for place, row in enumerate(rows))
-    if len({key.public_key for key in keys}) < len(keys):
-        raise Refusal("/keys", "must name each key once.")
-    return Organization(
-        reading.text(reading.need(document, "name"), "/name", MAX_NAME),
-        reading.word(reading.need(document, "kind"), vocabulary.ORGANIZATION_KINDS, "/kind"),
-        reading.integer(reading.need(document, "version"), "/version", 1, MAX_VERSION),
-        keys,
-    )
-
-
-def _key(row: object, pointer: str) -> Key:
-    fields = reading.mapping(row, pointer)
-    public_key = signing.read_base64(str(reading.need(fields, "public_key", pointer)), f"{pointer}/public_key")
-    signing.check_public_key(public_key)
-    key = Key(
-        public_key,
-        reading.word(reading.need(fields, "custody", pointer), ("node", "organization"), f"{pointer}/custody"),
-        reading.word(reading.need(fields, "state", pointer), ("valid", "revoked"), f"{pointer}/state") == "revoked",
-    )
-    if fields.get("keyid") != key.keyid:
-        raise Refusal(f"{pointer}/keyid", "is not the name of this key.")
-    return key
-
-
-def _group(document: Mapping[str, Any]) -> Group:
-    members = reading.rows(reading.need(document, "members"), "/members", 0, MAX_MEMBERS)
-    ids = tuple(parse_id(member, "/members") for member in members)
-    if list(ids) != sorted(set(ids)):
-        raise Refusal("/members", "must be sorted, each organization named once.")
-    return Group(
-        parse_id(reading.need(document, "group"), "/group"),
-        reading.text(reading.need(document, "name"), "/name", MAX_NAME),
-        parse_id(reading.need(document, "steward"), "/steward"),
-        ids,
-        reading.integer(reading.need(document, "version"), "/version", 1, MAX_VERSION),
-        reading.word(reading.need(document, "history"), ("full", "from_join"), "/history"),
-        reading.word(reading.need(document, "on_leave"), ("purge", "keep"), "/on_leave"),
-    )
-
-
 def _nonce(text: object) -> bytes:
     if isinstance(text, str) and _NONCE.fullmatch(text):
         return bytes.fromhex(text)
     raise InvalidRecord("/nonce must be 16 random bytes in lower-case hexadecimal.")
 
 
+def _later_tlp(label: object) -> Tlp:
+    return marking.read_tlp(reading.text(label, "/tlp", MAX_LABEL))
+
+
+def _later_pap(label: object) -> Pap:
+    return marking.read_pap(reading.text(label, "/pap", MAX_LABEL))
+
+
+_LABELS = (marking.parse_tlp, marking.parse_pap)
+_LATER_LABELS = (_later_tlp, _later_pap)
 _OF_ADDRESSES: dict[str, Callable[..., Body]] = {
     "report": lambda document, **how: read_report(document, **how).report,
     "revocation": read_revocation,
@@ -383,6 +289,7 @@ _OF_ADDRESSES: dict[str, Callable[..., Body]] = {
 _READERS: dict[str, Callable[[Mapping[str, Any]], Body]] = {
     "erasure": read_erasure,
     "opinion": read_opinion,
-    "organization": _organization,
-    "group": _group,
+    "organization": statement.read_organization,
+    "group": statement.read_group,
+    "node": statement.read_node,
 }

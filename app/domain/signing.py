@@ -22,7 +22,7 @@ from app.domain.errors import Invalid, InvalidRecord, InvalidSignature
 PAYLOAD_TYPE = "application/vnd.watchfire.record.v1+json"
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
-_KEY_ID = re.compile(r"[0-9a-f]{32}")
+_NODE_ID = re.compile(r"wf[a-z2-7]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ def read_base64(text: str, name: str) -> bytes:
     return data
 
 
-def pre_authentication_encoding(payload: bytes) -> bytes:
+def pre_authentication_encoding(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """Give the bytes that are signed: DSSE v1 PAE of the payload type and the payload."""
-    kind = PAYLOAD_TYPE.encode()
+    kind = payload_type.encode()
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
@@ -126,6 +126,13 @@ def node_id(root_key: bytes) -> str:
     return "wf" + base64.b32encode(hashlib.sha256(root_key).digest()[:20]).decode().lower()
 
 
+def parse_node_id(text: object, pointer: str = "") -> str:
+    """Read a node id in its one form. Raises InvalidRecord. Not checked: that there is such a node."""
+    if not isinstance(text, str) or not _NODE_ID.fullmatch(text):
+        raise InvalidRecord(f"{pointer or 'The node id'} must be a node id: wf and 32 letters or digits.")
+    return text
+
+
 def fingerprint(root_key: bytes) -> str:
     """Give a node's fingerprint for people to compare: 8 groups of 4 hexadecimal characters."""
     text = hashlib.sha256(root_key).hexdigest()[:32]
@@ -139,9 +146,12 @@ def sign(payload: bytes, seed: bytes) -> Envelope:
     """
     if len(payload) > canonical.MAX_BYTES:
         raise InvalidRecord(f"The record has {len(payload)} bytes; at most {canonical.MAX_BYTES} are read: split it.")
-    key = SigningKey(seed)
-    signature = key.sign(pre_authentication_encoding(payload)).signature
-    return Envelope(payload, key_id(bytes(key.verify_key)), signature)
+    return Envelope(payload, key_id(public_key(seed)), make_signature(payload, seed))
+
+
+def make_signature(payload: bytes, seed: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
+    """Sign bytes of a payload type with the key of a 32-byte seed; give the 64 bytes of the signature."""
+    return SigningKey(seed).sign(pre_authentication_encoding(payload, payload_type)).signature
 
 
 def verify(envelope: Envelope, key: bytes) -> None:
@@ -151,10 +161,15 @@ def verify(envelope: Envelope, key: bytes) -> None:
     """
     if envelope.keyid != key_id(key):
         raise InvalidSignature("The envelope names another key.")
-    if len(envelope.signature) != SIGNATURE_BYTES:
+    check_signature(envelope.payload, envelope.signature, key)
+
+
+def check_signature(payload: bytes, signature: bytes, key: bytes, payload_type: str = PAYLOAD_TYPE) -> None:
+    """Check a signature over bytes of a payload type with a 32-byte public key. Raises InvalidSignature."""
+    if len(signature) != SIGNATURE_BYTES:
         raise InvalidSignature("An Ed25519 signature has 64 bytes.")
     try:
-        VerifyKey(key).verify(pre_authentication_encoding(envelope.payload), envelope.signature)
+        VerifyKey(key).verify(pre_authentication_encoding(payload, payload_type), signature)
     except (BadSignatureError, ValueError) as error:
         raise InvalidSignature(
             "The signature does not verify: the record was changed, or another key made it."

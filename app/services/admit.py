@@ -11,8 +11,8 @@ from uuid import UUID
 from app.domain import audience as audiences
 from app.domain import merkle
 from app.domain.audience import Audience
-from app.domain.errors import Invalid
-from app.domain.marking import Pap, Tlp
+from app.domain.errors import ContradictoryMarking, Invalid
+from app.domain.marking import COMMUNITY_LABELS, Pap, Tlp
 from app.domain.record import Body, Record
 from app.domain.signing import Envelope
 from app.services.node import Node
@@ -39,15 +39,19 @@ def frame(
     )
 
 
-async def check_audience(tx: ReadTx, audience: Audience) -> None:
-    """Check that the actor's organization may speak to the audience. Raises Invalid.
+async def check_audience(tx: ReadTx, audience: Audience, tlp: Tlp) -> None:
+    """Check that the actor's organization may speak to the audience under this marking. Raises Invalid.
 
     A group must have it as a member now; named organizations must be known here and include it, because an issuer
-    always reads its own records. A group that is hidden gives the same answer as one that does not exist.
+    always reads its own records. A group that is hidden gives the same answer as one that does not exist. A community
+    is passed on by all its nodes, so it takes nothing above TLP:GREEN.
     """
     issuer = tx.actor.organization
-    if audience.kind == "group" and not (audience.group and await groups.is_member(tx, audience.group, issuer)):
-        raise Invalid("There is no such group, or you are not a member of it.")
+    if audience.kind == "group":
+        if audience.group is None or not await groups.is_member(tx, audience.group, issuer):
+            raise Invalid("There is no such group, or you are not a member of it.")
+        if tlp not in COMMUNITY_LABELS and await groups.is_community(tx, audience.group):
+            raise ContradictoryMarking("A community takes TLP:CLEAR and TLP:GREEN only: use a group of organizations.")
     if audience.kind == "organizations":
         if issuer not in audience.organizations:
             raise Invalid("An audience of named organizations must name your own organization too.")
@@ -81,6 +85,17 @@ async def admit(
         await logs.owe(tx, record.id, audience_id, leaf_hash, now)
 
 
+async def handling(tx: ReadTx, audience: Audience, tlp: Tlp) -> tuple[Tlp, Pap]:
+    """Give the marking under which the node states something in the log of an audience."""
+    if tlp is Tlp.RED:
+        return Tlp.RED, Pap.RED
+    if audience.kind == "public":
+        return Tlp.CLEAR, Pap.CLEAR
+    if audience.group is not None and await groups.is_community(tx, audience.group):
+        return Tlp.GREEN, Pap.GREEN
+    return Tlp.AMBER, Pap.AMBER
+
+
 async def introduce(
     node: Node, tx: WriteTx, issuer: Organization, audience: Audience, tlp: Tlp, audience_id: int, now: datetime
 ) -> None:
@@ -90,11 +105,13 @@ async def introduce(
     body = await organizations.vouched(tx, issuer)
     if not await records.introduce(tx, audience_id, issuer.id, body):
         return
-    handling = {"public": (Tlp.CLEAR, Pap.CLEAR)}.get(audience.kind, (Tlp.AMBER, Pap.AMBER))
-    if tlp is Tlp.RED:
-        handling = (Tlp.RED, Pap.RED)
-    record = frame(node, "organization", issuer.id, audience, *handling, body, now)
-    envelope = record.sign(node.identity.seed)
+    marking = await handling(tx, audience, tlp)
+    record = frame(node, "organization", issuer.id, audience, *marking, body, now)
+    await vouch(tx, record, record.sign(node.identity.seed), audience_id, now)
+
+
+async def vouch(tx: WriteTx, record: Record, envelope: Envelope, audience_id: int, now: datetime) -> None:
+    """Keep a record that the node itself signs, and owe it to the log."""
     leaf_hash = merkle.leaf_hash(envelope.to_bytes())
     await records.add(tx, record, envelope, leaf_hash, audience_id=audience_id, custody="node", received_at=now)
     await logs.owe(tx, record.id, audience_id, leaf_hash, now)

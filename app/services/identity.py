@@ -15,17 +15,27 @@ from app.domain.errors import Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A node: its id, and three secrets of 32 bytes each."""
+    """A node: its id, three secrets of 32 bytes each, and its public keys, the root first and the one in use last.
+
+    `handovers` are the signatures by which each key but the root was named by the one before it.
+    """
 
     node_id: str
     seed: bytes = field(repr=False)
     pepper: bytes = field(repr=False)
     wrapping_key: bytes = field(repr=False)
+    keys: tuple[bytes, ...] = ()
+    handovers: tuple[bytes, ...] = ()
 
     @property
     def public_key(self) -> bytes:
-        """The node's public key, 32 bytes."""
-        return signing.public_key(self.seed)
+        """The node's public key in use, 32 bytes."""
+        return self.keys[-1]
+
+    @property
+    def generation(self) -> int:
+        """How often the node's key was changed."""
+        return len(self.keys) - 1
 
     def seal(self, seed: bytes) -> bytes:
         """Encrypt an organization's key for keeping (XSalsa20-Poly1305, random nonce)."""
@@ -49,6 +59,9 @@ class Identity:
         return self.digest("audit-address", key)[:16].hex()
 
 
-def new(seed: bytes, pepper: bytes, wrapping_key: bytes) -> Identity:
-    """Make the identity of a node from its secrets; the id follows from the key."""
-    return Identity(signing.node_id(signing.public_key(seed)), seed, pepper, wrapping_key)
+def new(
+    seed: bytes, pepper: bytes, wrapping_key: bytes, earlier: tuple[bytes, ...] = (), handovers: tuple[bytes, ...] = ()
+) -> Identity:
+    """Make the identity of a node from its secrets, and the public keys that it had before; the id is the first's."""
+    keys = (*earlier, signing.public_key(seed))
+    return Identity(signing.node_id(keys[0]), seed, pepper, wrapping_key, keys, handovers)

@@ -1,4 +1,4 @@
-"""Organizations, their keys and credentials, and sharing groups: who belongs here and by what they are known.
+"""Organizations, their keys and credentials: who belongs here and by what they are known.
 
 The rule here: a change of keys reaches every log in which the organization stands, after all that the old keys signed;
 a revoked key or credential counts for nothing from the commit on.
@@ -12,14 +12,13 @@ from uuid import UUID
 from app.domain import access, reading, record, signing, vocabulary
 from app.domain import audience as audiences
 from app.domain.actor import Actor, Scope
-from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
-from app.domain.marking import Pap, Tlp, read_tlp
-from app.services import admit, api_keys, audit, repeats, signers
+from app.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from app.domain.marking import Tlp, read_tlp
+from app.services import admit, api_keys, audit, repeats
 from app.services.node import Node
 from app.services.repeats import Repeat
-from app.storage import credentials, groups, logs, organizations, records, review
+from app.storage import credentials, logs, organizations, records, review
 from app.storage.credentials import Credential as Credential  # noqa: PLC0414 - part of this floor's interface
-from app.storage.groups import Group as Group  # noqa: PLC0414 - same
 from app.storage.organizations import Organization as Organization  # noqa: PLC0414 - same
 from app.storage.organizations import SigningKey as SigningKey  # noqa: PLC0414 - same
 from app.storage.store import WriteTx
@@ -46,11 +45,13 @@ async def add_organization(  # noqa: PLR0913 - each is a fact of the organizatio
     trusted: bool,
     organization_id: UUID | None = None,
     public_key: bytes | None = None,
+    listed: bool = False,
     repeat: Repeat | None = None,
 ) -> Organization:
     """Add an organization at home here; without a public key of its own the node makes and keeps one for it.
 
-    `trusted`: its reports need no review. The id is made unless it is given.
+    `trusted`: its reports need no review. `listed`: it wishes to be found by other nodes, so that their groups and
+    audiences can name it. The id is made unless it is given.
     Raises Conflict for a name that is taken; Invalid.
     """
     access.check_act(actor, "operate")
@@ -64,7 +65,9 @@ async def add_organization(  # noqa: PLR0913 - each is a fact of the organizatio
             known = await repeats.recall(tx, repeat)
             if known is not None:
                 return await organizations.get(tx, known.subject)
-            made = Organization(organization_id or node.new_id(now), name, kind, node.identity.node_id, trusted, 1, now)
+            made = Organization(
+                organization_id or node.new_id(now), name, kind, node.identity.node_id, trusted, 1, now, listed
+            )
             await organizations.add(tx, made)
             await organizations.add_key(tx, _new_key(node, made.id, public_key, now))
             await audit.note(tx, "add_organization", now, subject=str(made.id))
@@ -98,11 +101,26 @@ async def trust_organization(node: Node, actor: Actor, organization_id: UUID, no
         for item in released:
             audience_id = await records.ensure_audience(tx, item.record.audience, item.record.tlp)
             await review.publish(tx, item.id, audience_id)
-            await admit.introduce(node, tx, issuer, item.record.audience, item.record.tlp, audience_id, now)
-            await logs.owe(tx, item.id, audience_id, item.leaf_hash, now)
+            if issuer.home == node.identity.node_id:
+                await admit.introduce(node, tx, issuer, item.record.audience, item.record.tlp, audience_id, now)
+                await logs.owe(tx, item.id, audience_id, item.leaf_hash, now)
+        if released and issuer.home != node.identity.node_id:  # they stand in its home's logs since they came
+            await logs.hold_sequencer(tx, wait=True)
+            await logs.arrive(tx, [item.id for item in released])
         await audit.note(tx, "trust_organization", now, subject=str(organization_id), count=len(released))
     node.ring()
     return len(released)
+
+
+async def set_listed(node: Node, actor: Actor, organization_id: UUID, now: datetime, *, listed: bool) -> None:
+    """Let an organization at home here be found by other nodes, or no longer. Raises NotFound."""
+    access.check_act(actor, "operate")
+    async with node.store.write(actor) as tx:
+        if (await organizations.get(tx, organization_id)).home != node.identity.node_id:
+            raise Forbidden("Only its own node says whether an organization wishes to be found.")
+        await organizations.set_listed(tx, organization_id, listed=listed)
+        await audit.note(tx, "list_organization", now, subject=str(organization_id), outcome=str(listed).lower())
+    node.ring()
 
 
 async def list_organizations(node: Node, actor: Actor, after: UUID | None, limit: int) -> list[Organization]:
@@ -140,7 +158,7 @@ async def enrol_key(
             raise Conflict(f"An organization has at most {record.MAX_KEYS} keys, revoked ones included.")
         key = _new_key(node, organization_id, public_key, now)
         await organizations.add_key(tx, key)
-        await _state_keys(node, tx, issuer, now)
+        await state_anew(node, tx, issuer, now)
         await audit.note(tx, "enrol_key", now, subject=key.keyid)
     node.ring()
     return key
@@ -157,13 +175,13 @@ async def revoke_key(node: Node, actor: Actor, organization_id: UUID, keyid: str
             raise NotFound("The organization has no such key.")
         if held[keyid].revoked_at is None:
             await organizations.revoke_key(tx, keyid, now)
-            await _state_keys(node, tx, issuer, now)
+            await state_anew(node, tx, issuer, now)
         await audit.note(tx, "revoke_key", now, subject=keyid)
     node.ring()
 
 
-async def _state_keys(node: Node, tx: WriteTx, issuer: Organization, now: datetime) -> None:
-    """Owe the organization's new version to every log in which it stands."""
+async def state_anew(node: Node, tx: WriteTx, issuer: Organization, now: datetime) -> None:
+    """Owe a new version of the organization's record, with its keys of now, to every log in which it stands."""
     newer = replace(issuer, version=issuer.version + 1)
     await organizations.set_version(tx, newer.id, newer.version)
     for audience_id, document, red in await records.introduced_audiences(tx, newer.id):
@@ -233,118 +251,3 @@ async def revoke_credential(node: Node, actor: Actor, organization_id: UUID, cre
         await credentials.revoke(tx, credential_id, now)
         await audit.note(tx, "revoke_credential", now, subject=credential_id)
     node.ring()
-
-
-async def add_group(
-    node: Node,
-    actor: Actor,
-    name: str,
-    members: Sequence[UUID],
-    now: datetime,
-    *,
-    steward: UUID | None = None,
-    repeat: Repeat | None = None,
-) -> Group:
-    """Make a sharing group of these members; the steward leads it, and reads it only as a member."""
-    access.check_act(actor, "change_group")
-    steward = steward or actor.organization
-    if steward != actor.organization:
-        access.check_act(actor, "operate")
-
-    async def add() -> Group:
-        async with node.store.write(actor) as tx:
-            known = await repeats.recall(tx, repeat)
-            if known is not None:
-                return await groups.get_made(tx, known.subject)
-            made = Group(
-                node.new_id(now), reading.text(name, "/name", record.MAX_NAME), steward, 1, now, _members(members)
-            )
-            await _check_members(tx, made.members)
-            await groups.add(tx, made)
-            await _state_group(node, tx, made, now)
-            await audit.note(tx, "add_group", now, subject=str(made.id), count=len(made.members))
-            await repeats.remember(tx, repeat, made.id, now)
-        node.ring()
-        return made
-
-    return await repeats.once_more(add)
-
-
-def _members(ids: Sequence[UUID]) -> tuple[UUID, ...]:
-    members = tuple(sorted(set(ids)))
-    if not 1 <= len(members) <= record.MAX_MEMBERS:
-        raise Invalid(f"A group has 1 to {record.MAX_MEMBERS} members; an empty group is nobody.")
-    return members
-
-
-async def _check_members(tx: WriteTx, members: Sequence[UUID]) -> None:
-    if await organizations.count_missing(tx, members):
-        raise Invalid("members names an organization that is not known here.")
-
-
-async def change_members(
-    node: Node,
-    actor: Actor,
-    group_id: UUID,
-    add: Sequence[UUID],
-    remove: Sequence[UUID],
-    now: datetime,
-    *,
-    expected: int | None = None,
-) -> Group:
-    """Let organizations join or leave a group: the steward any, a member itself out.
-
-    Who joins reads the group from its beginning; who leaves reads nothing of it from the commit on. `expected` is the
-    version that the caller saw. Raises NotFound for a hidden and an absent group alike, Forbidden, Invalid,
-    PreconditionFailed.
-    """
-    access.check_act(actor, "change_group")
-    async with node.store.write(actor) as tx:
-        group = await groups.get_known(tx, group_id, for_change=True)
-        if expected is not None and expected != group.version:
-            raise PreconditionFailed(
-                f"The group is at version {group.version} now; read it again before you change it."
-            )
-        leaves = not add and set(remove) == {actor.organization}
-        if group.steward != actor.organization and not leaves:
-            raise Forbidden("Only the group's steward may change its members; a member may leave.")
-        members = _members([*(set(group.members) - set(remove)), *add])
-        await _check_members(tx, members)
-        changed = replace(group, members=members, version=group.version + 1)
-        if members != group.members:
-            await groups.replace_members(tx, changed, now)
-            await _state_group(node, tx, changed, now)
-        await audit.note(tx, "change_group", now, subject=str(group_id), count=len(members))
-    node.ring()
-    return changed if members != group.members else group
-
-
-async def _state_group(node: Node, tx: WriteTx, group: Group, now: datetime) -> None:
-    """Owe the group's new version to the group's own log, signed for its steward.
-
-    A steward that keeps its own key has the node vouch for the membership that it asked for.
-    """
-    await organizations.hold(tx, group.steward, alone=False)
-    steward = await organizations.get(tx, group.steward)
-    body = record.Group(group.id, group.name, group.steward, group.members, group.version)
-    audience = audiences.group(group.id)
-    stated = admit.frame(node, "group", steward.id, audience, Tlp.AMBER, Pap.AMBER, body, now)
-    try:
-        envelope = await signers.sign(node, tx, steward, stated)
-    except Conflict:
-        envelope = stated.sign(node.identity.seed)
-    await admit.admit(node, tx, steward, stated, envelope, "node", now)
-
-
-async def list_groups(node: Node, actor: Actor, after: UUID | None, limit: int) -> list[Group]:
-    """List the groups that the actor's organization belongs to or leads."""
-    access.check_act(actor, "read_groups")
-    async with node.store.read(actor) as tx:
-        return await groups.search_known(tx, after, limit)
-
-
-async def get_group(node: Node, actor: Actor, group_id: UUID) -> Group:
-    """Give a group that the actor's organization belongs to or leads. Raises NotFound."""
-    access.check_act(actor, "read_groups")
-    async with node.store.read(actor) as tx:
-        return await groups.get_known(tx, group_id)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app.domain import access, canonical, history
+from app.domain import access, canonical, checkpoint, history
 from app.domain import audience as audiences
 from app.domain.actor import Actor
 from app.domain.errors import NotFound
 from app.domain.history import History
 from app.domain.signing import Envelope
 from app.services.node import Node
-from app.services.sequence import EPOCH, log_id
+from app.services.sequence import EPOCH
 from app.storage import records
 from app.storage.records import NOT_FOUND
 from app.storage.records import Filters as Filters  # noqa: PLC0414 - part of this floor's interface
@@ -60,7 +60,7 @@ def place_of(node: Node, stored: Stored) -> tuple[str | None, int | None]:
     if stored.log_id is not None or stored.quarantined:
         return stored.log_id, stored.log_index
     key = audiences.parse(stored.audience).key(stored.tlp)
-    return log_id(node.identity.node_id, key, EPOCH), None
+    return checkpoint.log_id(node.identity.node_id, key, EPOCH), None
 
 
 async def get_report(node: Node, actor: Actor, report_id: UUID) -> Provenance:

@@ -167,7 +167,7 @@ async def issuer_of(tx: WriteTx) -> Organization:
 async def _keep(
     node: Node, tx: WriteTx, issuer: Organization, report: Record, envelope: Envelope, custody: str, now: datetime
 ) -> None:
-    await admit.check_audience(tx, report.audience)
+    await admit.check_audience(tx, report.audience, report.tlp)
     subject = None if report.subject is None else await records.find_own(tx, report.subject)
     if subject is not None and await records.hold(tx, subject.id):
         subject = await records.find_own(tx, subject.id)

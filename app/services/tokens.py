@@ -97,7 +97,9 @@ class Policy:
     alg: str = _ALG
 
 
-class _Verified(NamedTuple):
+class Verified(NamedTuple):
+    """The claims of a token that met its policy, and the id of the key that signed it."""
+
     kid: str
     claims: dict[str, Any]
 
@@ -110,7 +112,7 @@ def mint_access(
     `now` is aware; times are cut to seconds. Raises ValueError: what this node would itself refuse, as a lifetime above
     ACCESS_LIFETIME, no scope, or a principal or token id that is not 1 to 255 printable characters without space.
     """
-    issued = _seconds(now)
+    issued = seconds(now)
     claims = {
         "iss": node_id,
         "aud": node_id,
@@ -122,10 +124,9 @@ def mint_access(
         "iat": issued,
         "exp": issued + lifetime // timedelta(seconds=1),
     }
-    public_key = signing.public_key(seed)
-    text = _sign(claims, {"typ": _ACCESS.typ[0], "kid": signing.key_id(public_key)}, seed)
+    text = sign(claims, _ACCESS.typ[0], seed)
     try:
-        verify_access(text, public_key, node_id, now)
+        verify_access(text, signing.public_key(seed), node_id, now)
     except Unauthenticated as error:
         raise ValueError("these values make no access token that this node would accept") from error
     return text
@@ -134,24 +135,24 @@ def mint_access(
 def verify_access(token: str, public_key: bytes, node_id: str, now: datetime) -> AccessClaims:
     """Verify an access token that this node gave out.
 
-    1. The token meets the policy of access tokens, is signed by this key and meant for this node: see `_decode`.
+    1. The token meets the policy of access tokens, is signed by this key and meant for this node: see `decode`.
     2. This node issued it.
 
     Raises Unauthenticated. Not checked: that the organization and the credential still stand; the caller owes that.
     """
-    with _one_answer():
+    with one_answer():
         # 1
-        claims = _decode(token, _ACCESS, {signing.key_id(public_key): public_key}, (node_id,), now).claims
+        claims = decode(token, _ACCESS, {signing.key_id(public_key): public_key}, (node_id,), now).claims
         # 2
-        _require(claims["iss"] == node_id, "iss is another node")
+        require(claims["iss"] == node_id, "iss is another node")
     return AccessClaims(
         organization=UUID(claims["sub"]),
         principal=claims["client_id"],
         scopes=frozenset(map(Scope, claims["scope"].split(" "))),
         strong=claims["strong"],
         token_id=claims["jti"],
-        issued_at=_moment(claims["iat"]),
-        expires_at=_moment(claims["exp"]),
+        issued_at=moment(claims["iat"]),
+        expires_at=moment(claims["exp"]),
     )
 
 
@@ -169,18 +170,18 @@ def verify_assertion(
     Raises Unauthenticated. Not checked: that the jti is new, and that the keys are valid now and belong to the
     organization; the caller passes no other keys than those of `claimed_organization(token)`.
     """
-    with _one_answer():
+    with one_answer():
         # 1
-        kid, claims = _decode(token, _ASSERTION, keys, audiences, now)
+        kid, claims = decode(token, _ASSERTION, keys, audiences, now)
         # 2
-        _require(claims["iss"] == claims["sub"], "iss is not sub")
+        require(claims["iss"] == claims["sub"], "iss is not sub")
     return AssertionClaims(
         organization=UUID(claims["sub"]),
         keyid=kid,
         audience=claims["aud"],
         token_id=claims["jti"],
-        issued_at=_moment(claims["iat"]),
-        expires_at=_moment(claims["exp"]),
+        issued_at=moment(claims["iat"]),
+        expires_at=moment(claims["exp"]),
     )
 
 
@@ -189,16 +190,24 @@ def claimed_organization(token: str) -> UUID:
 
     Raises Unauthenticated. Not checked: anything but the form; this proves nothing until `verify_assertion`.
     """
-    with _one_answer():
-        _, payload = _split(token, _ASSERTION.max_length)
-        organization = _object(payload, "payload").get("sub")
-        _require(_is_organization(organization), "claim sub")
-    return UUID(organization)
+    return UUID(claimed_subject(token, _ASSERTION))
 
 
-def _decode(
+def claimed_subject(token: str, policy: Policy) -> str:
+    """Read whom a token says it is of, in order to find the keys.
+
+    Raises Unauthenticated. Not checked: anything but the form of the token and of its sub.
+    """
+    with one_answer():
+        _, payload = _split(token, policy.max_length)
+        subject = _object(payload, "payload").get("sub")
+        require(policy.claims["sub"](subject), "claim sub")
+    return str(subject)
+
+
+def decode(
     token: str, policy: Policy, keys: Mapping[str, bytes], audiences: Collection[str], now: datetime
-) -> _Verified:
+) -> Verified:
     """Verify a token under its policy.
 
     1. It is not too long, and three segments of canonical base64url without padding.
@@ -224,26 +233,26 @@ def _decode(
     # 5
     claims = _object(payload, "payload")
     for name, is_well_formed in policy.claims.items():
-        _require(is_well_formed(claims.get(name)), f"claim {name}")
+        require(is_well_formed(claims.get(name)), f"claim {name}")
     # 6
-    _require(any(claims["aud"] == audience for audience in audiences), "aud is another")
+    require(any(claims["aud"] == audience for audience in audiences), "aud is another")
     # 7
-    _check_times(claims, policy.max_lifetime, _seconds(now))
-    return _Verified(kid, claims)
+    _check_times(claims, policy.max_lifetime, seconds(now))
+    return Verified(kid, claims)
 
 
 def _split(token: str, max_length: int) -> tuple[bytes, bytes]:
     """Give the bytes of header and payload."""
-    _require(len(token) <= max_length, "too long")
-    _require(_SHAPE.fullmatch(token) is not None, "not three segments of base64url")
+    require(len(token) <= max_length, "too long")
+    require(_SHAPE.fullmatch(token) is not None, "not three segments of base64url")
     header, payload, _ = map(_from_base64url, token.split("."))
     return header, payload
 
 
 def _from_base64url(segment: str) -> bytes:
-    _require(len(segment) % 4 != 1, "base64url of no length")
+    require(len(segment) % 4 != 1, "base64url of no length")
     raw = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    _require(base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == segment, "base64url is not canonical")
+    require(base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == segment, "base64url is not canonical")
     return raw
 
 
@@ -271,9 +280,9 @@ def _refuse(_: str) -> NoReturn:
 
 def _check_header(header: dict[str, Any], policy: Policy) -> str:
     """Check the header and give its kid."""
-    _require(header.keys() == _HEADER, "header is not alg, typ and kid")
-    _require(header["alg"] == policy.alg, "alg")
-    _require(header["typ"] in policy.typ, "typ")
+    require(header.keys() == _HEADER, "header is not alg, typ and kid")
+    require(header["alg"] == policy.alg, "alg")
+    require(header["typ"] in policy.typ, "typ")
     kid = header["kid"]
     if not isinstance(kid, str):
         raise TokenError("kid is not a text")
@@ -302,18 +311,19 @@ def _verified_payload(token: str, key: Ed25519PublicKey, alg: str) -> bytes:
 def _check_times(claims: dict[str, Any], max_lifetime: int, now: int) -> None:
     issued, expires = claims["iat"], claims["exp"]
     starts = claims.get("nbf", issued)
-    _require(_is_time(starts), "claim nbf")
-    _require(issued <= now + LEEWAY, "iat is in the future")
-    _require(starts <= now + LEEWAY, "nbf is in the future")
-    _require(now < expires, "expired")
-    _require(0 < expires - issued <= max_lifetime, "lifetime")
+    require(_is_time(starts), "claim nbf")
+    require(issued <= now + LEEWAY, "iat is in the future")
+    require(starts <= now + LEEWAY, "nbf is in the future")
+    require(now < expires, "expired")
+    require(0 < expires - issued <= max_lifetime, "lifetime")
 
 
 def _is_time(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_SECONDS
 
 
-def _is_name(value: object) -> bool:
+def is_name(value: object) -> bool:
+    """Tell whether a claim is 1 to 255 printable ASCII characters without space."""
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
@@ -333,38 +343,41 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
-_REGISTERED = {
-    "iss": _is_name,
+REGISTERED = {
+    "iss": is_name,
     "sub": _is_organization,
-    "aud": _is_name,
-    "jti": _is_name,
+    "aud": is_name,
+    "jti": is_name,
     "iat": _is_time,
     "exp": _is_time,
 }
 _ACCESS = Policy(
     typ=("at+jwt",),
-    claims=_REGISTERED | {"client_id": _is_name, "scope": _is_scope, "strong": _is_flag},
+    claims=REGISTERED | {"client_id": is_name, "scope": _is_scope, "strong": _is_flag},
     max_lifetime=ACCESS_LIFETIME // timedelta(seconds=1),
 )
 _ASSERTION = Policy(
     typ=("client-authentication+jwt", "JWT"),
-    claims=_REGISTERED,
+    claims=REGISTERED,
     max_lifetime=ASSERTION_LIFETIME // timedelta(seconds=1),
 )
 
 
-def _sign(claims: dict[str, Any], header: dict[str, str], seed: bytes) -> str:
+def sign(claims: dict[str, Any], typ: str, seed: bytes) -> str:
+    """Sign claims as a token of this type, with the key of a 32-byte seed. Not checked: any policy."""
+    header = {"typ": typ, "kid": signing.key_id(signing.public_key(seed))}
     payload = json.dumps(claims, separators=(",", ":")).encode()
     return _JWS.encode(payload, Ed25519PrivateKey.from_private_bytes(seed), algorithm=_ALG, headers=header)
 
 
-def _require(fact: bool, reason: str) -> None:
+def require(fact: bool, reason: str) -> None:
+    """Check one fact of a token. Raises TokenError."""
     if not fact:
         raise TokenError(reason)
 
 
 @contextmanager
-def _one_answer() -> Iterator[None]:
+def one_answer() -> Iterator[None]:
     """Turn every reason into the one sentence that the outside gets."""
     try:
         yield
@@ -372,9 +385,11 @@ def _one_answer() -> Iterator[None]:
         raise Unauthenticated(NOT_ACCEPTED) from error
 
 
-def _seconds(now: datetime) -> int:
+def seconds(now: datetime) -> int:
+    """Give the whole seconds since 1970 of an aware time, as claims have them."""
     return (now - _EPOCH) // timedelta(seconds=1)
 
 
-def _moment(seconds: int) -> datetime:
+def moment(seconds: int) -> datetime:
+    """Give the time of a claim."""
     return _EPOCH + timedelta(seconds=seconds)

@@ -11,13 +11,13 @@ from uuid import UUID
 import msgspec
 
 from app.domain import audience as audiences
+from app.domain.keys import LogKeys
 from app.domain.marking import Tlp
 from app.domain.record import Group, Key, Organization
 from app.services import verify_record
 from app.services.audit import GENESIS, chain_hash
 from app.services.node import Node
 from app.services.verdict import Verdict
-from app.services.verify_keys import Keys
 from app.services.verify_record import UNREADABLE, Driver, Row, id_text
 from app.storage import checking
 from app.storage.audit import AuditRow
@@ -40,6 +40,7 @@ async def verify_unlogged(node: Node, tx: ReadTx, verdict: Verdict) -> None:
             faults = _debt(row, twice=row["id"] in seen)
             if row["id"] not in seen:
                 seen.add(row["id"])
+                keys.generation = 0  # no log tells which of the node's keys was in use
                 checked = verify_record.check(driver, row, keys, content)
                 faults += checked.faults
                 verdict.signatures += checked.verified
@@ -64,8 +65,8 @@ def _debt(row: Row, *, twice: bool) -> list[str]:
     )
 
 
-async def _enrolled_keys(node: Node, tx: ReadTx, driver: Driver, page: Sequence[Row]) -> Keys:
-    keys = Keys(node.identity.public_key)
+async def _enrolled_keys(node: Node, tx: ReadTx, driver: Driver, page: Sequence[Row]) -> LogKeys:
+    keys = LogKeys(node.identity.keys)
     held: dict[UUID, list[Key]] = {}
     for row in await checking.enrolled(tx, sorted({row["issuer"] for row in page}, key=repr)):
         owner = driver.read_id(row["organization_id"])
@@ -92,7 +93,7 @@ def _owner(value: object) -> str:
     return ascii(value) if isinstance(value, int | str) else id_text(value)
 
 
-async def verify_statements(tx: ReadTx, driver: Driver, log: Row, keys: Keys, verdict: Verdict) -> None:
+async def verify_statements(tx: ReadTx, driver: Driver, log: Row, keys: LogKeys, verdict: Verdict) -> None:
     """Compare the tables of organizations, keys and groups with what a log's newest records state.
 
     Left out while such a record is owed to the log: what it will state is not there yet.
@@ -115,7 +116,7 @@ async def verify_statements(tx: ReadTx, driver: Driver, log: Row, keys: Keys, ve
 
 
 async def _compare_organizations(
-    tx: ReadTx, driver: Driver, log: Row, keys: Keys, verdict: Verdict, owners: Sequence[object]
+    tx: ReadTx, driver: Driver, log: Row, keys: LogKeys, verdict: Verdict, owners: Sequence[object]
 ) -> None:
     rows = {row["id"]: row for row in await checking.organization_rows(tx, owners)}
     held: dict[object, list[tuple[object, ...]]] = {}
@@ -139,14 +140,22 @@ async def _compare_organizations(
 
 
 async def _compare_group(tx: ReadTx, driver: Driver, log: Row, group: Group, verdict: Verdict) -> None:
-    row, members = await checking.group_row(tx, driver.id(group.group))
+    row, members, nodes = await checking.group_row(tx, driver.id(group.group))
     if row is None:
         verdict.add(f"groups has no row of {group.group}", log=log["id"])
         return
-    expected = {"name": group.name, "steward": driver.id(group.steward), "version": group.version}
+    expected = {
+        "name": group.name,
+        "steward": driver.id(group.steward),
+        "version": group.version,
+        "history": group.history,
+        "on_leave": group.on_leave,
+    }
     wrong = [f"groups.{column}" for column, value in expected.items() if row[column] != value]
     if members != [driver.id(member) for member in group.members]:
         wrong.append("group_members")
+    if nodes != list(group.nodes):
+        wrong.append("group_nodes")
     for place in wrong:
         verdict.add(f"{place} of {group.group} is not what its group record says", log=log["id"])
 

@@ -13,11 +13,12 @@ from uuid import UUID
 from app.domain import audience as audiences
 from app.domain import history, merkle, record
 from app.domain.errors import Meaning
+from app.domain.ids import derived_id
 from app.domain.indicator import Indicator
+from app.domain.keys import LogKeys
 from app.domain.record import FOLLOWING, Record, Revocation
 from app.domain.report import Report
 from app.domain.signing import SIGNATURE_BYTES, Envelope
-from app.services.verify_keys import Keys
 from app.storage import checking
 from app.storage.columns import to_microseconds
 from app.storage.store import ReadTx
@@ -104,14 +105,15 @@ class Checked:
     faults: list[str] = field(default_factory=list)
 
 
-def check(driver: Driver, row: Row, keys: Keys, content: Content) -> Checked:
+def check(driver: Driver, row: Row, keys: LogKeys, content: Content) -> Checked:
     """Check a record whose row has the columns of `records`, and the key of its audience as `audience_key`.
 
     1. The signed bytes are a record; its leaf hash and digest are those that are kept.
     2. Its signature verifies with a key that counts at this place (`keys`), of the custody that is kept.
     3. The columns of its frame say what the bytes say, and it is shown to its own audience, or waits for review.
     4. A report's claim, state and indicators are the ones of the bytes; nothing else has any.
-    5. Without its bytes it was erased: by an erasure of its issuer, and nothing made of them is left.
+    5. Without its bytes it was erased: by an erasure of its issuer, and nothing made of them is left; or purged,
+       because this node left the log.
     """
     checked = Checked()
     try:
@@ -125,7 +127,7 @@ def check(driver: Driver, row: Row, keys: Keys, content: Content) -> Checked:
     return checked
 
 
-def _whole(driver: Driver, row: Row, keys: Keys, content: Content, checked: Checked) -> None:
+def _whole(driver: Driver, row: Row, keys: LogKeys, content: Content, checked: Checked) -> None:
     # 1
     envelope = Envelope(row["payload"], row["keyid"], row["signature"])
     checked.leaf = merkle.leaf_hash(envelope.to_bytes())
@@ -144,7 +146,7 @@ def _whole(driver: Driver, row: Row, keys: Keys, content: Content, checked: Chec
         if custody != row["custody"]:
             checked.faults.append("records.custody is not what the organization record says")
     # 3
-    checked.faults += _differences("records", _frame(driver, said), row)
+    checked.faults += _differences("records", _frame(driver, said, row), row)
     shown = audiences.organizations(said.issuer).key(said.tlp) if row["quarantined"] else said.audience_key
     if row["audience_key"] != shown:
         checked.faults.append("records.audience_id is not the audience of the record")
@@ -152,17 +154,23 @@ def _whole(driver: Driver, row: Row, keys: Keys, content: Content, checked: Chec
     checked.faults += _content(driver, row, said, content)
 
 
-def _frame(driver: Driver, said: Record) -> dict[str, Any]:
+def _frame(driver: Driver, said: Record, row: Row) -> dict[str, Any]:
     return {
-        "id": driver.id(said.id),
+        "id": _local(driver, said, said.id, row["id"]),
         "kind": said.kind,
         "issuer": driver.id(said.issuer),
         "origin": said.origin,
         "issued_at": time_of(said.issued_at),
         "tlp": str(said.tlp),
         "pap": str(said.pap),
-        "subject": driver.id(said.subject),
+        "subject": _local(driver, said, said.subject, row["subject"]),
     }
+
+
+def _local(driver: Driver, said: Record, claimed: UUID | None, held: object) -> object:
+    """Give the id under which a record is kept: the one it claims, or another where a foreign origin reused one."""
+    derived = None if claimed is None else driver.id(derived_id(said.origin, claimed))
+    return derived if held == derived else driver.id(claimed)
 
 
 def _differences(table: str, expected: Mapping[str, Any], row: Row) -> list[str]:
@@ -261,8 +269,11 @@ def _different_rows(rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[An
     return faults + [f"indicator {ordinal} is not in the signed bytes" for ordinal in stored]
 
 
-def _erased(driver: Driver, row: Row, keys: Keys, content: Content) -> list[str]:
+def _erased(driver: Driver, row: Row, keys: LogKeys, content: Content) -> list[str]:
     """Check a record without its bytes. Its digest, signature and times cannot be checked: the leaf stands for them."""
+    claim, rows = content.claims.get(row["id"]), content.indicators.get(row["id"], [])
+    if row.get("hole") == "purged":
+        return _nothing_left(claim, rows)
     report = row["id"] if row["kind"] == "report" else row["subject"]
     issuer = content.issuers.get(report)
     faults = (
@@ -277,7 +288,6 @@ def _erased(driver: Driver, row: Row, keys: Keys, content: Content) -> list[str]
         for item in content.followers.get(report, [])
     ):
         faults.append("its bytes are absent, and its issuer asked for no erasure")
-    claim, rows = content.claims.get(row["id"]), content.indicators.get(row["id"], [])
     faults += ["it was erased, and reports still holds its claim"] if claim is not None else []
     faults += ["it was erased, and indicators still holds its addresses"] if rows else []
     held_by = driver.read_id(row["issuer"])

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.domain import checkpoint, merkle
+from app.domain.checkpoint import Checkpoint
 from app.domain.errors import InvalidProof
 from app.domain.merkle import HASH_BYTES, TILE_WIDTH, Frontier, Tile
-from app.services.node import Node
 from app.services.verdict import Verdict
 from app.storage import checking
 from app.storage.store import ReadTx
@@ -19,10 +19,12 @@ from app.storage.store import ReadTx
 class GrowingTree:
     """The tree of a log while its leaves are read in order."""
 
-    def __init__(self, node: Node, tx: ReadTx, verdict: Verdict, log_id: object, origin: str) -> None:
-        """Start with the empty tree of the log with this origin line."""
-        self._node, self._tx, self._verdict = node, tx, verdict
-        self._log, self._origin = log_id, origin
+    def __init__(
+        self, tx: ReadTx, verdict: Verdict, log: Mapping[str, Any], origin: str, node_keys: Sequence[bytes]
+    ) -> None:
+        """Start with the empty tree of the log with this origin line, whose checkpoints these keys sign."""
+        self._tx, self._verdict, self._node_keys = tx, verdict, node_keys
+        self._log, self._node, self._origin = log["id"], str(log["origin"]), origin
         self._frontier = Frontier()
         self._edges: list[bytearray] = []
         self._full: list[int] = []
@@ -37,15 +39,30 @@ class GrowingTree:
             self._compare_checkpoint(row)
         self._frontier = self._frontier.extend(leaves[self._frontier.size - start :])
 
-    async def finish(self) -> None:
-        """Compare what is stored beyond the leaves: there must be nothing, and the newest checkpoint covers all."""
+    async def finish(self, replica: Mapping[str, Any] | None) -> None:
+        """Compare what is stored beyond the leaves: there must be nothing, and the newest checkpoint covers all.
+
+        The checkpoint of a log that is being pulled (`replica`) covers more, until everything is there.
+        """
         size = self._frontier.size
         for stray in await checking.checkpoints_outside(self._tx, self._log, size):
             self._fault(f"the checkpoint of size {stray} speaks of a tree that the log never had")
         for level, index in await checking.tiles_outside(self._tx, self._log, self._full):
             self._fault(f"the tile {level}/{index} is not one of this log")
-        if self._newest != size:
-            self._fault(f"the newest checkpoint covers {self._newest} of {size} entries")
+        covered = self._newest if replica is None else max(self._newest, self._cover(replica))
+        if covered != size and (replica is None or covered < size):
+            self._fault(f"the newest checkpoint covers {covered} of {size} entries")
+
+    def _cover(self, replica: Mapping[str, Any]) -> int:
+        """Compare what is kept of a log that is pulled; give the size that its signed note covers."""
+        if (replica["size"], replica["frontier"]) != (self._frontier.size, self._frontier.to_bytes()):
+            self._fault("replicas does not have the right edge of the log's entries")
+        said = self._read_note(replica["note"], "the note of replicas")
+        if said is None:
+            return 0
+        if said.size == self._frontier.size and said.root != self._frontier.root():
+            self._fault("the note of replicas is signed for another tree")
+        return said.size
 
     def _fault(self, reason: str) -> None:
         self._verdict.add(reason, log=self._log)
@@ -92,13 +109,20 @@ class GrowingTree:
             self._fault(f"{name} does not have the root of the log's entries")
         if row["frontier"] != self._frontier.to_bytes():
             self._fault(f"{name} does not have the right edge of the log's entries")
-        identity = self._node.identity
-        try:
-            said = checkpoint.parse_checkpoint(row["note"], identity.node_id, identity.public_key)
-        except (InvalidProof, TypeError, AttributeError) as error:
-            self._fault(f"{name} has a note that does not verify: {error}")
-            return
-        if said.origin != self._origin:
-            self._fault(f"{name} is signed for another log")
-        if (said.size, said.root) != (self._frontier.size, self._frontier.root()):
+        said = self._read_note(row["note"], name)
+        if said is not None and (said.size, said.root) != (self._frontier.size, self._frontier.root()):
             self._fault(f"{name} is signed for another tree")
+
+    def _read_note(self, note: Any, name: str) -> Checkpoint | None:
+        reason = "no key of the node"
+        for key in reversed(self._node_keys):
+            try:
+                said = checkpoint.parse_checkpoint(note, self._node, key)
+            except (InvalidProof, TypeError, AttributeError) as error:
+                reason = str(error)
+                continue
+            if said.origin != self._origin:
+                self._fault(f"{name} is signed for another log")
+            return said
+        self._fault(f"{name} does not verify: {reason}")
+        return None

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType
 
+from app.storage.federation_tables import log_holes, nodes, replicas
 from app.storage.store import ReadTx
 from app.storage.tables import (
     audience_organizations,
@@ -36,6 +37,7 @@ from app.storage.tables import (
     audit,
     checkpoints,
     group_members,
+    group_nodes,
     groups,
     indicators,
     introductions,
@@ -114,7 +116,7 @@ _RECORD = [*_all(records.c), _raw(audiences.c.key, "audience_key")]
 
 
 async def entries(tx: ReadTx, log_id: object) -> AsyncIterator[list[Row]]:
-    """Give the entries of a log in order, each with its record (`id` None where it is absent)."""
+    """Give the entries of a log in order, each with its record (`id` None: absent) and why it has no body."""
     of_log = _plain(log_entries.c.log_id) == log_id
     index = _plain(log_entries.c.index)
     source = log_entries.outerjoin(records, records.c.id == log_entries.c.record_id)
@@ -124,8 +126,11 @@ async def entries(tx: ReadTx, log_id: object) -> AsyncIterator[list[Row]]:
         _raw(log_entries.c.arrival),
         _raw(log_entries.c.record_id),
         _raw(log_entries.c.leaf_hash, "entry_leaf_hash"),
+        _raw(log_holes.c.reason, "hole"),
     ]
-    whole = source.outerjoin(audiences, audiences.c.id == records.c.audience_id)
+    whole = source.outerjoin(audiences, audiences.c.id == records.c.audience_id).outerjoin(
+        log_holes, (log_holes.c.log_id == log_entries.c.log_id) & (log_holes.c.index == log_entries.c.index)
+    )
     query = select(*columns, *_RECORD).select_from(whole).where(of_log).order_by(index)
     after: Any = FIRST
     while True:
@@ -167,6 +172,18 @@ def _runs(rows: Iterable[Sequence[Any]]) -> Iterable[list[Any]]:
         total += size
     if run:
         yield run
+
+
+async def replica(tx: ReadTx, log_id: object) -> Row | None:
+    """Give the position in a log that is pulled; None where it is not."""
+    found = await _rows(tx, select(*_all(replicas.c)).where(_plain(replicas.c.log_id) == log_id))
+    return found[0] if found else None
+
+
+async def node_document(tx: ReadTx, node_id: object) -> bytes:
+    """Give the record that a node signed of itself; nothing where the node is not known."""
+    found = await _rows(tx, select(_raw(nodes.c.document)).where(_plain(nodes.c.id) == node_id))
+    return bytes(found[0]["document"]) if found else b""
 
 
 async def claims(tx: ReadTx, ids: Sequence[object]) -> dict[object, Row]:
@@ -232,12 +249,14 @@ async def introduced(tx: ReadTx, audience_id: object) -> set[tuple[object, objec
     return {(row["organization_id"], row["version"]) for row in await _rows(tx, query)}
 
 
-async def group_row(tx: ReadTx, group_id: object) -> tuple[Row | None, list[object]]:
-    """Give a group's row and its members."""
+async def group_row(tx: ReadTx, group_id: object) -> tuple[Row | None, list[object], list[object]]:
+    """Give a group's row, its members and its nodes."""
     found = await _rows(tx, select(*_all(groups.c)).where(_plain(groups.c.id) == group_id))
     members = select(*_all(group_members.c)).where(_plain(group_members.c.group_id) == group_id)
     rows = await _rows(tx, members.order_by(group_members.c.organization_id))
-    return (found[0] if found else None), [row["organization_id"] for row in rows]
+    housed = select(_raw(group_nodes.c.node_id)).where(_plain(group_nodes.c.group_id) == group_id)
+    nodes = await _rows(tx, housed.order_by(group_nodes.c.node_id))
+    return (found[0] if found else None), [row["organization_id"] for row in rows], [row["node_id"] for row in nodes]
 
 
 async def is_statement_owed(tx: ReadTx, audience_id: object) -> bool:
@@ -286,7 +305,8 @@ async def arrival_gaps(tx: ReadTx) -> list[Row]:
     """Name the entries whose arrival number does not follow the one before: the first is 1."""
     arrival = log_entries.c.arrival
     before = func.coalesce(func.lag(arrival).over(order_by=arrival), 0).label("before")
-    numbered = select(*_all([log_entries.c.log_id, log_entries.c.index, arrival]), before).subquery()
+    frame = _all([log_entries.c.log_id, log_entries.c.index, arrival])
+    numbered = select(*frame, before).where(arrival.is_not(None)).subquery()
     query = select(numbered).where(numbered.c.arrival != numbered.c.before + literal(1))
     return await _rows(tx, query.limit(NAMED))
 
@@ -294,7 +314,8 @@ async def arrival_gaps(tx: ReadTx) -> list[Row]:
 async def logged_twice(tx: ReadTx) -> list[object]:
     """Name the records that stand in the logs more than once."""
     key = _plain(log_entries.c.record_id)
-    query = select(key).group_by(log_entries.c.record_id).having(func.count() > 1).limit(NAMED)
+    query = select(key).where(log_entries.c.record_id.is_not(None))
+    query = query.group_by(log_entries.c.record_id).having(func.count() > 1).limit(NAMED)
     return [row[0] for row in await tx.execute(query)]
 
 
@@ -316,6 +337,7 @@ _BELONGS: tuple[tuple[Table, ColumnElement[Any], ColumnElement[Any]], ...] = (
     (introductions, introductions.c.audience_id, audiences.c.id),
     (introductions, introductions.c.organization_id, organizations.c.id),
     (group_members, group_members.c.group_id, groups.c.id),
+    (group_nodes, group_nodes.c.group_id, groups.c.id),
 )
 
 

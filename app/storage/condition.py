@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 
 from app.storage.columns import from_microseconds
 from app.storage.store import Store
-from app.storage.tables import INSERT_ONLY, audit_pending, checkpoints, log_pending, metadata, records
+from app.storage.tables import FILLED_LATER, INSERT_ONLY, audit_pending, checkpoints, log_pending, metadata, records
 
 _SQLITE_TRIGGERS = [f"{table}_refuses_{deed}" for table in INSERT_ONLY for deed in ("update", "delete")]
 _POSTGRES_TRIGGERS = [f"{table}.{name}" for table in INSERT_ONLY for name in ("refuses_change", "refuses_truncate")]
@@ -49,6 +49,7 @@ async def missing_rights(store: Store) -> list[str]:
     for table in set(needed) - set(INSERT_ONLY):
         needed[table] += ["UPDATE", "DELETE"]
     wanted = [f"{right} on {table}" for table, rights in sorted(needed.items()) for right in rights]
+    wanted += [f"UPDATE on {table}.{column}" for table, columns in FILLED_LATER.items() for column in columns]
     return [place for place in wanted if not await _may(store, place)]
 
 
@@ -57,13 +58,22 @@ async def excess_rights(store: Store) -> list[str]:
     if store.dialect == "sqlite":
         return []
     wanted = [f"{right} on {table}" for table in INSERT_ONLY for right in ("UPDATE", "DELETE", "TRUNCATE")]
+    wanted += [
+        f"UPDATE on {table}.{column.name}"
+        for table in INSERT_ONLY
+        for column in metadata.tables[table].columns
+        if column.name not in FILLED_LATER.get(table, ())
+    ]
     return [place for place in wanted if await _may(store, place)]
 
 
 async def _may(store: Store, place: str) -> bool:
-    right, _, table = place.partition(" on ")
-    query = "SELECT has_table_privilege(current_user, CAST(:table AS text), CAST(:right AS text))"
-    return bool((await _column(store, query, table=f'"{table}"', right=right))[0])
+    right, _, named = place.partition(" on ")
+    table, _, column = named.partition(".")
+    whole = "has_table_privilege(current_user, CAST(:table AS text), CAST(:right AS text))"
+    part = "has_column_privilege(current_user, CAST(:table AS text), CAST(:column AS text), CAST(:right AS text))"
+    values = {"table": f'"{table}"', "right": right} | ({"column": column} if column else {})
+    return bool((await _column(store, f"SELECT {part if column else whole}", **values))[0])
 
 
 async def damage(store: Store) -> list[str]:

@@ -1,7 +1,7 @@
 """Logs: what is owed to them, the entries in their order, tiles, checkpoints, and the hashes that proofs need.
 
-The rule here: entries, tiles and checkpoints are only ever inserted. A log is read whole or not at all: by the
-audience of its records.
+The rule here: entries, tiles and checkpoints are only ever inserted; an entry that came without its record gets it
+once. A log is read whole or not at all: by the audience of its records.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select, text
+from sqlalchemy import Select, bindparam, case, delete, func, or_, select, text, update
 
+from app.domain import checkpoint
 from app.domain.errors import NotFound
 from app.domain.merkle import EMPTY_ROOT, Frontier, Span, Tile
 from app.storage.columns import to_microseconds
+from app.storage.federation_tables import log_holes, replicas, shown_heads
 from app.storage.store import ReadTx, WriteTx
 from app.storage.tables import audiences, checkpoints, log_entries, log_pending, log_tiles, logs, records
 from app.storage.visibility import visible
@@ -47,27 +49,51 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest checkpoint of a log, and the right edge of its tree."""
+    """The right edge of what is held of a log, and the newest checkpoint, which covers `cover_size` entries.
+
+    Those are the same number in an own log; in one that is being pulled the checkpoint may be ahead.
+    """
 
     size: int
     root: bytes
     frontier: Frontier
     note: str | None
     made_at: datetime | None
+    cover_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: its index, leaf hash, and the signed record unless it was erased."""
+    """One entry: its index, leaf hash, and the signed record, as far as they are here.
+
+    `payload` is None for one that was erased or waits for review; `hole` says why no usable body is here.
+    """
 
     index: int
     leaf_hash: bytes
-    record_id: UUID
-    kind: str
+    record_id: UUID | None
+    kind: str | None
     payload: bytes | None
-    keyid: str
-    signature: bytes
+    keyid: str | None
+    signature: bytes | None
+    issuer: UUID | None
+    subject: UUID | None
+    hole: str | None
 
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A checkpoint of an own log that somebody remembers, and that was ahead of this database."""
+
+    log_id: str
+    size: int
+    note: str
+    shown_by: str
+    at: datetime
+
+
+# What waits for review is in the log and for nobody yet.
+_PAYLOAD = case((records.c.quarantined.is_(False), records.c.payload))
 
 _LOG = select(
     logs.c.id,
@@ -90,18 +116,36 @@ async def owe(tx: WriteTx, record_id: UUID, audience_id: int, leaf_hash: bytes, 
     )
 
 
-async def hold_sequencer(tx: WriteTx) -> bool:
-    """Become the one sequencer of this transaction; False when another process is it now."""
+async def hold_sequencer(tx: WriteTx, *, wait: bool = False) -> bool:
+    """Become the one sequencer of this transaction; False when another process is it now and this one may not wait."""
     if tx.dialect != "postgresql":
         return True
-    statement = text("SELECT pg_try_advisory_xact_lock(:key)")
-    return bool((await tx.execute(statement, {"key": SEQUENCER_LOCK})).scalar())
+    lock = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
+    taken = (await tx.execute(text(f"SELECT {lock}(:key)"), {"key": SEQUENCER_LOCK})).scalar()
+    return wait or bool(taken)
 
 
-async def pending(tx: ReadTx, limit: int) -> list[Pending]:
-    """List what is owed, oldest first."""
-    rows = await tx.execute(select(log_pending).order_by(log_pending.c.id).limit(limit))
-    return [Pending(*row) for row in rows]
+async def pending(tx: ReadTx, limit: int, *, without: Sequence[int] = ()) -> list[Pending]:
+    """List what is owed, oldest first, but to the audiences `without`."""
+    query = select(log_pending).order_by(log_pending.c.id).limit(limit)
+    if without:
+        query = query.where(log_pending.c.audience_id.not_in(without))
+    return [Pending(*row) for row in await tx.execute(query)]
+
+
+async def pending_statements(tx: ReadTx, audience_id: int, now: datetime) -> list[Pending]:
+    """List what nodes, organizations and groups state and what is owed to an audience's log since `now`."""
+    query = (
+        select(log_pending)
+        .join(records, records.c.id == log_pending.c.record_id)
+        .where(
+            log_pending.c.audience_id == audience_id,
+            log_pending.c.owed_at >= now,
+            records.c.kind.in_(("node", "organization", "group")),
+        )
+        .order_by(log_pending.c.id)
+    )
+    return [Pending(*row) for row in await tx.execute(query)]
 
 
 async def count_pending(tx: ReadTx) -> tuple[int, datetime | None]:
@@ -127,13 +171,30 @@ async def audience_key(tx: ReadTx, audience_id: int) -> str:
     return str((await tx.execute(select(audiences.c.key).where(audiences.c.id == audience_id))).scalar_one())
 
 
+async def find(tx: ReadTx, log_id: str) -> Log | None:
+    """Find a log, whether the actor may read it or not."""
+    row = (await tx.execute(_LOG.where(logs.c.id == log_id))).first()
+    return None if row is None else _log(row)
+
+
+async def of_origin(tx: ReadTx, origin: str) -> list[Log]:
+    """List the logs of a node in the newest epoch of each audience."""
+    rows = await tx.execute(_LOG.where(logs.c.origin == origin).order_by(logs.c.epoch, logs.c.id))
+    newest = {row.audience_id: _log(row) for row in rows}
+    return list(newest.values())
+
+
 async def head(tx: ReadTx, log_id: str) -> Head:
-    """Give the newest head of a log; that of an empty one has no note."""
+    """Give the newest head of a log, made here or pulled; that of an empty one has no note."""
     query = select(checkpoints).where(checkpoints.c.log_id == log_id).order_by(checkpoints.c.size.desc()).limit(1)
-    row = (await tx.execute(query)).first()
-    if row is None:
+    made = (await tx.execute(query)).first()
+    pulled = (await tx.execute(select(replicas).where(replicas.c.log_id == log_id))).first()
+    if pulled is not None and (made is None or made.size < pulled.size):
+        frontier = Frontier.parse(pulled.frontier)
+        return Head(pulled.size, pulled.root, frontier, pulled.note, None, pulled.cover_size)
+    if made is None:
         return Head(0, EMPTY_ROOT, Frontier(), None, None)
-    return Head(row.size, row.root, Frontier.parse(row.frontier), row.note, row.made_at)
+    return Head(made.size, made.root, Frontier.parse(made.frontier), made.note, made.made_at, made.size)
 
 
 async def last_arrival(tx: ReadTx) -> int:
@@ -167,6 +228,53 @@ async def add_checkpoint(tx: WriteTx, log_id: str, frontier: Frontier, note: str
 async def settle(tx: WriteTx, taken: Sequence[Pending]) -> None:
     """Strike out what has been appended."""
     await tx.execute(delete(log_pending).where(log_pending.c.id.in_([item.id for item in taken])))
+
+
+async def strike(tx: WriteTx, record_ids: Sequence[UUID]) -> None:
+    """Strike out the debts of records that stand in the log already: they were pulled back."""
+    await tx.execute(delete(log_pending).where(log_pending.c.record_id.in_(record_ids)))
+
+
+async def arrive(tx: WriteTx, record_ids: Sequence[UUID]) -> None:
+    """Give arrival numbers, in this order, to records that stood in their logs without: they waited for review.
+
+    The caller holds the sequencer.
+    """
+    first = await last_arrival(tx) + 1
+    rows = [{"of_record": record_id, "number": first + place} for place, record_id in enumerate(record_ids)]
+    waits = (log_entries.c.record_id == bindparam("of_record")) & log_entries.c.arrival.is_(None)
+    if rows:
+        await tx.execute(update(log_entries).where(waits).values(arrival=bindparam("number")), rows)
+
+
+async def show(tx: WriteTx, log_id: str, size: int, note: str, shown_by: str, now: datetime) -> None:
+    """Remember a checkpoint of an own log, unless a greater one is remembered."""
+    values = {"log_id": log_id, "size": size, "note": note, "shown_by": shown_by, "at": now}
+    if not await tx.insert_new(shown_heads, values):
+        smaller = (shown_heads.c.log_id == log_id) & (shown_heads.c.size < size)
+        await tx.execute(update(shown_heads).where(smaller).values(**values))
+
+
+async def shown(tx: ReadTx) -> list[Shown]:
+    """List the remembered checkpoints of own logs, the ones that were reached again too."""
+    return [Shown(*row) for row in await tx.execute(select(shown_heads).order_by(shown_heads.c.log_id))]
+
+
+async def audiences_shown_ahead(tx: ReadTx) -> list[int]:
+    """List the audiences whose newest own log ends before a remembered checkpoint of it.
+
+    A log that this database does not know is found by its origin line; a newer epoch ends the matter.
+    """
+    ahead = set()
+    for item in await shown(tx):
+        if item.size > (await head(tx, item.log_id)).size:
+            origin, key, epoch = checkpoint.parse_origin(item.note.split("\n", 1)[0])
+            newer = select(logs.c.id).where(
+                logs.c.audience_id == audiences.c.id, logs.c.origin == origin, logs.c.epoch > epoch
+            )
+            query = select(audiences.c.id).where(audiences.c.key == key, ~newer.exists())
+            ahead |= {row[0] for row in await tx.execute(query)}
+    return sorted(ahead)
 
 
 async def fetch_spans(tx: ReadTx, log_id: str, size: int, spans: Sequence[Span]) -> dict[Span, bytes]:
@@ -209,7 +317,10 @@ def _edge(log_id: str, span: Span) -> Select[Any]:
 
 async def get_visible(tx: ReadTx, log_id: str) -> Log:
     """Give a log that the actor may read. Raises NotFound for a hidden and an absent one alike."""
-    row = (await tx.execute(_LOG.where(logs.c.id == log_id, visible(logs.c.audience_id, tx.audiences)))).first()
+    own = visible(logs.c.audience_id, tx.audiences)
+    if tx.actor.node is not None:
+        own = or_(own, logs.c.origin == tx.actor.node)
+    row = (await tx.execute(_LOG.where(logs.c.id == log_id, own))).first()
     if row is None:
         raise NotFound("There is no such log, or it is not for you.")
     return _log(row)
@@ -229,11 +340,15 @@ async def entries(tx: ReadTx, log: Log, start: int, limit: int) -> list[Entry]:
             log_entries.c.leaf_hash,
             log_entries.c.record_id,
             records.c.kind,
-            records.c.payload,
+            _PAYLOAD,
             records.c.keyid,
             records.c.signature,
+            records.c.issuer,
+            records.c.subject,
+            log_holes.c.reason,
         )
-        .join(records, records.c.id == log_entries.c.record_id)
+        .outerjoin(records, records.c.id == log_entries.c.record_id)
+        .outerjoin(log_holes, (log_holes.c.log_id == log_entries.c.log_id) & (log_holes.c.index == log_entries.c.index))
         .where(log_entries.c.log_id == log.id, log_entries.c.index >= start)
         .order_by(log_entries.c.index)
         .limit(limit)
@@ -242,10 +357,11 @@ async def entries(tx: ReadTx, log: Log, start: int, limit: int) -> list[Entry]:
 
 
 async def entry_sizes(tx: ReadTx, log: Log, start: int, limit: int) -> list[int]:
-    """Give the bytes of the records of a log's entries from index `start`; 0 for an erased one."""
+    """Give the bytes of the records of a log's entries from index `start`; 0 for one without."""
     query = (
-        select(func.coalesce(func.length(records.c.payload), 0))
-        .join(log_entries, log_entries.c.record_id == records.c.id)
+        select(func.coalesce(func.length(_PAYLOAD), 0))
+        .select_from(log_entries)
+        .outerjoin(records, log_entries.c.record_id == records.c.id)
         .where(log_entries.c.log_id == log.id, log_entries.c.index >= start)
         .order_by(log_entries.c.index)
         .limit(limit)

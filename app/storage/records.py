@@ -15,12 +15,14 @@ from sqlalchemy import and_, or_, select, update
 from app.domain.audience import Audience
 from app.domain.errors import NotFound
 from app.domain.history import History, fold
+from app.domain.ids import derived_id
 from app.domain.marking import Tlp, read_tlp
 from app.domain.record import FOLLOWING, Organization, Record
 from app.domain.record import parse as parse_record
 from app.domain.report import Report
 from app.domain.signing import Envelope
-from app.storage.columns import to_microseconds
+from app.storage.organizations import Organization as OrganizationRow
+from app.storage.rows import INDICATOR_COLUMNS, Arriving, indicator_rows, record_values, report_values
 from app.storage.store import ReadTx, WriteTx
 from app.storage.tables import (
     audience_organizations,
@@ -153,71 +155,11 @@ async def add(
     quarantined: bool = False,
 ) -> None:
     """Add a record; a report's claim and indicators with it."""
-    await tx.insert(
-        records,
-        {
-            "id": record.id,
-            "kind": record.kind,
-            "issuer": record.issuer,
-            "origin": record.origin,
-            "issued_at": record.issued_at,
-            "received_at": received_at,
-            "audience_id": audience_id,
-            "quarantined": quarantined,
-            "tlp": str(record.tlp),
-            "pap": str(record.pap),
-            "subject": record.subject,
-            "digest": envelope.digest,
-            "payload": envelope.payload,
-            "keyid": envelope.keyid,
-            "signature": envelope.signature,
-            "custody": custody,
-            "leaf_hash": leaf_hash,
-        },
-    )
+    arriving = Arriving(record.id, record, envelope, leaf_hash, audience_id, custody, received_at, quarantined)
+    await tx.insert(records, record_values(arriving))
     if isinstance(record.body, Report):
-        await _add_report(tx, record, record.body, audience_id)
-
-
-async def _add_report(tx: WriteTx, record: Record, report: Report, audience_id: int) -> None:
-    await tx.insert(
-        reports,
-        {
-            "record_id": record.id,
-            "category": report.category,
-            "subcategory": report.subcategory,
-            "method": report.method,
-            "confidence": report.confidence,
-            "reliability": report.reliability,
-            "credibility": report.credibility,
-            "valid_from": report.valid_from,
-            "valid_until": report.expires_at(record.issued_at),
-            "supersedes": report.supersedes,
-            "indicators": len(report.indicators),
-            "state": "live",
-        },
-    )
-    record_id = record.id if tx.dialect == "postgresql" else record.id.bytes
-    rows = [
-        (
-            record_id,
-            ordinal,
-            item.key,
-            audience_id,
-            item.chain,
-            item.address,
-            item.asset,
-            item.role,
-            item.relation,
-            None if item.first_seen is None else to_microseconds(item.first_seen),
-            None if item.last_seen is None else to_microseconds(item.last_seen),
-            item.tag,
-            "[" + ",".join(f'"{name}"' for name in item.transactions) + "]" if item.transactions else None,
-            item.confidence,
-        )
-        for ordinal, item in enumerate(report.indicators)
-    ]
-    await tx.insert_many(indicators, [column.name for column in indicators.columns], rows)
+        await tx.insert(reports, report_values(arriving, record.body))
+        await tx.insert_many(indicators, INDICATOR_COLUMNS, indicator_rows(tx.dialect, arriving, record.body))
 
 
 async def find_digest(tx: ReadTx, digest: bytes) -> UUID | None:
@@ -257,11 +199,14 @@ async def histories(tx: ReadTx, issuers: Mapping[UUID, UUID], as_of: datetime | 
     """Fold what has become of reports (id to issuer), from the records that the actor may read.
 
     `as_of` leaves out what this node received later. A superseding report is not read whole: its id is enough, also
-    after its own erasure.
+    after its own erasure. Opinions and sightings may come from anywhere, all else only from the report's own origin.
     """
-    query = select(records.c.subject, records.c.kind, records.c.id, records.c.issuer, records.c.payload).where(
+    report = records.alias("report")
+    frame = select(records.c.subject, records.c.kind, records.c.id, records.c.issuer, records.c.payload)
+    query = frame.join(report, report.c.id == records.c.subject).where(
         records.c.subject.in_(issuers),
         or_(records.c.payload.is_not(None), records.c.kind == "report"),
+        or_(records.c.kind.in_(("opinion", "sighting")), records.c.origin == report.c.origin),
         records.c.quarantined.is_(False),
         visible(records.c.audience_id, tx.audiences),
     )
@@ -271,13 +216,21 @@ async def histories(tx: ReadTx, issuers: Mapping[UUID, UUID], as_of: datetime | 
     successors: dict[UUID, list[UUID]] = {}
     for subject, kind, record_id, issuer, payload in await tx.execute(query):
         if kind != "report":
-            followers.setdefault(subject, []).append(parse_record(payload, kept=True))
+            followers.setdefault(subject, []).append(_about(subject, parse_record(payload, kept=True)))
         elif issuer == issuers[subject]:
             successors.setdefault(subject, []).append(record_id)
     return {
-        report: fold(report, issuer, followers.get(report, ()), successors.get(report, ()))
-        for report, issuer in issuers.items()
+        report_id: fold(report_id, issuer, followers.get(report_id, ()), successors.get(report_id, ()))
+        for report_id, issuer in issuers.items()
     }
+
+
+def _about(subject: UUID, follower: Record) -> Record:
+    """Let a follower name its report by the id that this report has here (see `arriving.local_ids`)."""
+    body: Any = follower.body
+    if body.report != subject and derived_id(follower.origin, body.report) == subject:
+        return replace(follower, body=replace(body, report=subject))
+    return follower
 
 
 async def addresses_of(tx: ReadTx, report_id: UUID, named: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -382,6 +335,13 @@ async def introduce(tx: WriteTx, audience_id: int, organization: UUID, body: Org
     return await tx.insert_new(
         introductions, {"audience_id": audience_id, "organization_id": organization, "version": body.version}
     )
+
+
+async def introduced_organizations(tx: ReadTx, audience_id: int) -> list[OrganizationRow]:
+    """List the organizations that stand in the own log of an audience, by id."""
+    stated = select(introductions.c.organization_id).where(introductions.c.audience_id == audience_id)
+    query = select(organizations).where(organizations.c.id.in_(stated)).order_by(organizations.c.id)
+    return [OrganizationRow(*row) for row in await tx.execute(query)]
 
 
 async def introduced_audiences(tx: ReadTx, organization: UUID) -> list[tuple[int, Mapping[str, Any], bool]]:

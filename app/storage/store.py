@@ -97,6 +97,15 @@ class WriteTx(ReadTx):
         else:
             await driver.executemany(_insert_of(table, tuple(columns), self.dialect).text, rows)
 
+    async def insert_values(self, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Write many rows of domain values in one go."""
+        processors = _insert_of(table, tuple(columns), self.dialect).processors
+        known = [
+            tuple(value if process is None else process(value) for process, value in zip(processors, row, strict=True))
+            for row in rows
+        ]
+        await self.insert_many(table, columns, known)
+
     async def _driver(self) -> Any:
         """Give the driver's own connection, inside this transaction: SQLAlchemy begins it at its first statement."""
         if not self.begun:

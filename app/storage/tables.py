@@ -1,8 +1,9 @@
 """The tables, private to storage.
 
 The rule here: what the log needs is insert-only, and the database enforces it (INSERT_ONLY: triggers on both databases,
-no UPDATE or DELETE right for the application's role on PostgreSQL). Content stands only in `records.payload`, `reports`
-and `indicators`, so that an erasure knows every place.
+no UPDATE or DELETE right for the application's role on PostgreSQL). One change is let through: an entry whose record
+came later gets it, and its arrival number, once (FILLED_LATER). Content stands only in `records.payload`, `reports` and
+`indicators`, so that an erasure knows every place. What the node knows of other nodes stands in `federation_tables.py`.
 """
 
 from sqlalchemy import (
@@ -13,25 +14,17 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from app.storage.columns import Document, Id, Moment
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-    }
-)
+from app.storage.federation_tables import metadata as metadata  # noqa: PLC0414 - same as there
 
 # SQLite numbers only INTEGER PRIMARY KEY by itself.
 _Number = BigInteger().with_variant(Integer, "sqlite")
@@ -40,12 +33,15 @@ organizations = Table(
     "organizations",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("home", Text, nullable=False),
     Column("trusted", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
+    # It wishes to be found by other nodes.
+    Column("listed", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("home", "name"),
 )
 
 organization_keys = Table(
@@ -92,15 +88,27 @@ groups = Table(
     Column("steward", Id, ForeignKey("organizations.id"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("history", Text, nullable=False, server_default="full"),
+    Column("on_leave", Text, nullable=False, server_default="purge"),
 )
 
 group_members = Table(
     "group_members",
     metadata,
     Column("group_id", Id, ForeignKey("groups.id"), nullable=False),
-    Column("organization_id", Id, ForeignKey("organizations.id"), nullable=False, index=True),
+    # Not a foreign key: the steward of a group at another node may name organizations that are not known here.
+    Column("organization_id", Id, nullable=False, index=True),
     Column("joined_at", Moment, nullable=False),
     PrimaryKeyConstraint("group_id", "organization_id"),
+)
+
+# Whole nodes as members: everybody at home there. Not a foreign key: for the same reason.
+group_nodes = Table(
+    "group_nodes",
+    metadata,
+    Column("group_id", Id, ForeignKey("groups.id"), nullable=False),
+    Column("node_id", Text, nullable=False, index=True),
+    PrimaryKeyConstraint("group_id", "node_id"),
 )
 
 audiences = Table(
@@ -146,6 +154,15 @@ records = Table(
     Index("ix_records_subject", "subject"),
     Index("ix_records_audience_kind", "audience_id", "kind", "id"),
     Index("ix_records_issuer", "issuer", "id"),
+    Index("ix_records_received_at", "received_at"),
+    # Which organizations have stated themselves to an audience: few among the records of a busy issuer.
+    Index(
+        "ix_records_organizations",
+        "issuer",
+        "audience_id",
+        sqlite_where=text("kind = 'organization'"),
+        postgresql_where=text("kind = 'organization'"),
+    ),
 )
 
 reports = Table(
@@ -225,8 +242,9 @@ log_entries = Table(
     Column("log_id", Text, ForeignKey("logs.id"), nullable=False),
     Column("index", BigInteger, nullable=False),
     Column("leaf_hash", LargeBinary, nullable=False),
-    Column("record_id", Id, ForeignKey("records.id"), nullable=False, unique=True),
-    Column("arrival", BigInteger, nullable=False, unique=True),
+    # None where no usable body has come yet (see log_holes); and a record that waits for review has not arrived.
+    Column("record_id", Id, ForeignKey("records.id"), unique=True),
+    Column("arrival", BigInteger, unique=True),
     PrimaryKeyConstraint("log_id", "index"),
 )
 
@@ -303,4 +321,5 @@ registry = Table(
     Column("digest", LargeBinary, nullable=False),
 )
 
-INSERT_ONLY = ("logs", "log_entries", "log_tiles", "checkpoints", "audit", "introductions")
+INSERT_ONLY = ("logs", "log_entries", "log_tiles", "checkpoints", "audit", "introductions", "evidence")
+FILLED_LATER = {"log_entries": ("record_id", "arrival")}

@@ -19,6 +19,7 @@ from app.services import repeats
 from app.services.audit import Questions
 from app.services.authenticate import Authenticator
 from app.services.node import Node
+from app.services.remote import Remote
 from app.services.repeats import Repeat
 from app.settings import Settings
 from app.web.limits import Budgets
@@ -32,6 +33,7 @@ class Hall:
     """What all surfaces of one process share."""
 
     node: Node
+    remote: Remote
     questions: Questions
     authenticator: Authenticator
     budgets: Budgets

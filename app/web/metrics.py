@@ -1,9 +1,11 @@
 """Metrics: what the node does, for Prometheus.
 
-The rule here: labels are route templates, methods and status classes; never an address, an id, a name or a detail.
+The rule here: labels are route templates, methods and status classes, and the ids of peers and logs, which are for the
+node's operator alone; never an address, another id, a name or a detail.
 """
 
 import time
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.requests import Request
@@ -29,7 +31,28 @@ class Metrics:
         self.owed_seconds = Gauge(
             "watchfire_log_owed_seconds", "How long the oldest owed record has waited.", registry=self.registry
         )
+        of_peer, of_log = ("peer",), ("peer", "log")
+        self._peers = {
+            "failures": self._gauge("watchfire_peer_failures", "Failures since the peer last answered.", of_peer),
+            "unheard_seconds": self._gauge("watchfire_peer_unheard_seconds", "Since the peer last answered.", of_peer),
+            "behind": self._gauge("watchfire_peer_log_behind", "Entries shown by the peer and not here.", of_log),
+            "lag_seconds": self._gauge("watchfire_peer_log_lag_seconds", "Since not all of them are here.", of_log),
+            "refused": self._gauge("watchfire_peer_log_refused", "Entries that this node refused.", of_log),
+            "refused_there": self._gauge("watchfire_peer_log_refused_there", "Entries the peer refused.", of_log),
+        }
+        self._forks = self._gauge("watchfire_forks", "Proofs that a node has told two histories.", ())
         self._held: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def _gauge(self, name: str, what: str, labels: tuple[str, ...]) -> Gauge:
+        return Gauge(name, what, labels, registry=self.registry)
+
+    def note_peers(self, rows: Iterable[tuple[str, tuple[str, ...], float]], forks: int) -> None:
+        """Set the figures of peers and their logs: (figure, labels, value), and forget those that are gone."""
+        for gauge in self._peers.values():
+            gauge.clear()
+        for figure, labels, value in rows:
+            self._peers[figure].labels(*labels).set(value)
+        self._forks.set(forks)
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from app.domain import errors
 from app.domain.errors import Meaning, Refused
+from app.services.remote import PeerRefused
 
 TYPE = "https://watchfire.dev/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -31,6 +32,7 @@ STATUS: dict[type[Meaning], int] = {
     errors.UnsupportedMediaType: 415,
     errors.TooMany: 429,
     errors.Unavailable: 503,
+    PeerRefused: 502,
     Meaning: 400,
 }
 OF_FRAMEWORK = {

@@ -23,6 +23,7 @@ from app.asgi import build, configure_logs, make_hall, utc_now
 from app.bootstrap import initialize
 from app.domain import signing
 from app.domain.actor import Scope, operator
+from app.federation.client import Client
 from app.services import health, membership, sequence
 from app.services.audit import Questions
 from app.services.authenticate import Authenticator
@@ -30,6 +31,7 @@ from app.settings import Settings
 from app.web.deps import Hall
 from app.web.limits import Budgets
 from app.web.metrics import Metrics
+from app.web.outbound import Outbound
 from tests.api import conformity
 from tests.world import World
 
@@ -237,8 +239,10 @@ async def open_site(url, *, seed=0, loops=True, failures_per_minute=10_000, **se
     home = await world.add_home(url)
     home.questions = CountedQuestions()
     chosen = Settings(_env_file=None, failures_per_minute=failures_per_minute, **settings)
+    client = Client(home.node, Outbound(allow_private=True), world.clock)
     hall = Hall(
         home.node,
+        client,
         home.questions,
         Authenticator(home.node, home.questions),
         Budgets(chosen),

@@ -186,7 +186,7 @@ async def test_old_proofs_outlive_an_erasure(site, three):
     await site.settle()
     read = (await b.api.get(f"/v1/reports/{made['id']}?envelope=true")).json()
     log, index = read["log"]["id"], read["log"]["index"]
-    node = (await site.client().get("/.well-known/watchfire.json")).json()
+    node = (await site.client().get("/v1/node")).json()
     public_key = base64.b64decode(node["keys"][0]["public_key"])
     note = (await b.api.get(f"/v1/logs/{log}/checkpoint")).text
     saved = checkpoint.parse_checkpoint(note, node["id"], public_key)

@@ -3,7 +3,7 @@
 import json
 from urllib.parse import quote
 
-from app.services import membership, read_log, read_reports
+from app.services import groups, read_log, read_reports
 from tests.api.conformity import operations
 from tests.api.conftest import address, claim
 from tests.world import Partner
@@ -81,7 +81,7 @@ async def test_the_canary_is_nowhere_else(lite, house_logs, monkeypatch, caplog)
     async def fail(*arguments, **_named):
         raise RuntimeError(ADDRESS, TEXT, a.key, arguments)
 
-    for module, name in ((read_reports, "get_report"), (read_log, "list_logs"), (membership, "list_groups")):
+    for module, name in ((read_reports, "get_report"), (read_log, "list_logs"), (groups, "list_groups")):
         monkeypatch.setattr(module, name, fail)
     for path in (f"/v1/reports/{made['id']}", f"/v1/logs?x={TEXT}", f"/v1/groups?address={ADDRESS}"):
         assert (await a.api.get(path)).status_code == 500
@@ -92,7 +92,8 @@ async def test_the_canary_is_nowhere_else(lite, house_logs, monkeypatch, caplog)
     for client in (b.api, await b.strong(), operator, lite.client()):
         for path in (
             "/v1/audit?limit=1000", "/v1/reports", "/v1/logs", "/v1/groups", "/v1/organizations", "/metrics",
-            "/readyz", "/.well-known/watchfire.json", f"/v1/reports/{made['id']}", f"/v1/addresses/{address(1)}",
+            "/readyz", "/v1/node", "/.well-known/watchfire.json", "/v1/peers",
+            f"/v1/reports/{made['id']}", f"/v1/addresses/{address(1)}",
         ):  # fmt: skip
             others += [await client.get(path)]
         repeat = {"idempotency-key": REPEAT}

@@ -58,7 +58,15 @@ class Asked:
 async def ask_everything(ask, site, seen, hidden):
     """Ask what can be asked: `seen` are ids that C knows rightly, `hidden` those that it should not know."""
     start = site.clock.now
-    for path in ("/.well-known/watchfire.json", "/healthz", "/readyz", "/v1/chains", "/v1/assets", "/v1/vocabulary"):
+    for path in (
+        "/v1/node",
+        "/.well-known/watchfire.json",
+        "/healthz",
+        "/readyz",
+        "/v1/chains",
+        "/v1/assets",
+        "/v1/vocabulary",
+    ):
         await ask("GET", path)
     for name in ("organizations", "groups", "logs", "reports"):
         for limit in (1, 1_000):

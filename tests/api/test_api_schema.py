@@ -20,6 +20,12 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+ASKS_ANOTHER_NODE = {"add_peer"}  # there is none: that is answered as 502 or 503, as documented
+
+
+def checks(case):
+    away = case.operation.definition.raw["operationId"] in ASKS_ANOTHER_NODE
+    return [check for check in CHECKS if not (away and check is not_a_server_error)]
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -39,11 +45,11 @@ at_random = schemathesis.openapi.from_dict(
 @settings(max_examples=4 * EXAMPLES, deadline=None)
 def test_a_strong_token_is_answered_as_documented(case, served):
     headers = {"authorization": f"Bearer {served.strong}"}
-    case.call_and_validate(base_url=served.url, headers=headers, checks=CHECKS)
+    case.call_and_validate(base_url=served.url, headers=headers, checks=checks(case))
 
 
 @at_random.parametrize()
 @settings(max_examples=3 * EXAMPLES, deadline=None)
 def test_an_api_key_is_answered_as_documented(case, served):
     headers = {"authorization": f"Bearer {served.key}"}
-    case.call_and_validate(base_url=served.url, headers=headers, checks=CHECKS)
+    case.call_and_validate(base_url=served.url, headers=headers, checks=checks(case))

@@ -15,7 +15,7 @@ from tests.api.conformity import operations
 from tests.api.conftest import EVERY_SCOPE, address, claim
 from tests.world import Partner
 
-PUBLIC = {"read_node", "is_alive", "is_ready", "read_metrics", "exchange_token"}
+PUBLIC = {"describe_node", "is_alive", "is_ready", "read_metrics", "exchange_token"}
 OF_ANYBODY = {"list_chains", "list_assets", "read_vocabulary"}  # any credential, whatever its scope
 ABSENT = "019de369-1158-7e96-8138-000000000000"
 
@@ -64,14 +64,22 @@ CASES = {
     "list_assets": Case(None),
     "read_vocabulary": Case(None),
     "read_audit": Case(Scope.AUDIT),
+    "list_peers": Case(Scope.OPERATE),
+    "add_peer": Case(Scope.OPERATE, {"url": "https://node.example"}, strong=True),
+    "read_peer": Case(Scope.OPERATE),
+    "list_peer_logs": Case(Scope.OPERATE),
+    "change_policy": Case(Scope.OPERATE, {"review": True}, strong=True),
+    "decide_peering": Case(Scope.OPERATE, strong=True),
+    "explain": Case(Scope.OPERATE),
 }
 
-PARAMETERS = {"path": "0/000", "keyid": "0" * 32, "credential_id": "0" * 16, "log_id": "0" * 32, "address": address(1)}
+PARAMETERS = {"node_id": "wf" + "a" * 32, "deed": "suspend"}
+PARAMETERS |= {"path": "0/000", "keyid": "0" * 32, "credential_id": "0" * 16, "log_id": "0" * 32, "address": address(1)}
 GUARDED = [(method, path, item["operationId"]) for method, _, path, item in operations()]
 GUARDED = [item for item in GUARDED if item[2] not in PUBLIC]
 
 
-QUERIES = {"prove": "?index=0"}
+QUERIES = {"prove": "?index=0", "explain": f"?record={ABSENT}"}
 
 
 def fill(path, **values):

@@ -49,7 +49,7 @@ class Node:
 
     def __call__(self, asked):
         if asked.method == "GET":
-            return document({"id": NODE if "well-known" in asked.path else str(ORGANIZATION), "name": "Org"})
+            return document({"id": NODE if asked.path == "/v1/node" else str(ORGANIZATION), "name": "Org"})
         return self.take(asked)
 
     def take(self, asked):

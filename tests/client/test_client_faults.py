@@ -192,7 +192,7 @@ def test_a_signer_signs_in_and_renews(scripted):
     def script(asked):
         if asked.path == "/v1/token":
             return document({"access_token": f"t{next(tokens)}", "expires_in": 30})
-        return document({"id": NODE if "well-known" in asked.path else str(ORGANIZATION)})
+        return document({"id": NODE if asked.path == "/v1/node" else str(ORGANIZATION)})
 
     scripted.script = script
     with Client(scripted.url, KEY, pacing=FAST) as made:
@@ -208,7 +208,7 @@ def test_an_asynchronous_signer_signs_in_and_renews(scripted):
     def script(asked):
         if asked.path == "/v1/token":
             return document({"access_token": "t", "expires_in": 900})
-        return document({"id": NODE if "well-known" in asked.path else str(ORGANIZATION)})
+        return document({"id": NODE if asked.path == "/v1/node" else str(ORGANIZATION)})
 
     async def run():
         async with AsyncClient(scripted.url, KEY, pacing=FAST) as made:

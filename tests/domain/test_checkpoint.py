@@ -1,6 +1,7 @@
 import base64
 from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from nacl.signing import SigningKey
 from app.domain.checkpoint import (
     MAX_NOTE_BYTES,
     Checkpoint,
+    log_id,
     note_key_id,
     origin_line,
     parse_checkpoint,
@@ -17,6 +19,7 @@ from app.domain.checkpoint import (
     parse_verifier_key,
     sign_checkpoint,
     sign_note,
+    signer_generation,
     verifier_key,
     verify_note,
 )
@@ -362,3 +365,35 @@ def test_an_origin_that_cannot_be_read_back_is_not_written(parts):
 def test_any_other_origin_is_refused(text):
     with pytest.raises(InvalidProof):
         parse_origin(text)
+
+
+# which key signed
+
+
+def test_the_newest_key_that_signed_a_note_is_told():
+    seeds = [bytes([number]) * 32 for number in range(4)]
+    keys = [bytes(SigningKey(seed).verify_key) for seed in seeds]
+    for number in range(4):
+        note = sign_note("text\n", NAME, seeds[number])
+        assert signer_generation(note, NAME, keys) == signer_generation(note.encode(), NAME, keys) == number
+        assert signer_generation(note, "another", keys) is None
+        assert signer_generation(note, NAME, [*keys[:number], *keys[number + 1 :]]) is None
+    first, last = (sign_note("text\n", NAME, seed) for seed in (seeds[0], seeds[3]))
+    both = first + last.partition("\n\n")[2]
+    assert signer_generation(both, NAME, keys) == 3
+    assert signer_generation(both, NAME, keys[:3]) == 0
+
+
+@pytest.mark.parametrize("note", ["", "text\n", NOTE[:-1], NOTE + "\n", b"\xff", NOTE.replace("1", "2", 1)])
+def test_a_note_that_is_not_well_formed_was_signed_by_nobody(note):
+    assert signer_generation(NOTE, NAME, [KEY]) == 0
+    assert signer_generation(note, NAME, [KEY]) is None
+
+
+def test_a_log_is_named_by_its_origin_line():
+    made = log_id("wfnode", "public", 1)
+    assert made == sha256(b"wfnode/public/1").hexdigest()[:32]
+    for other in (("wfnode", "public", 2), ("wfnode", "public.red", 1), ("wfother", "public", 1)):
+        assert log_id(*other) != made
+    with pytest.raises(InvalidProof):
+        log_id("wf/node", "public", 1)

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -6,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import InvalidRecord
-from app.domain.ids import parse_id, uuid7
-from tests import strategies
+from app.domain.ids import derived_id, parse_id, uuid7
+from tests import make, strategies
 from tests.strategies import quick
 
 noises = st.binary(min_size=10, max_size=10)
@@ -78,3 +79,15 @@ def test_an_id_has_one_spelling(text):
         parse_id(text)
     with pytest.raises(InvalidRecord, match="/issuer must be a UUIDv7"):
         parse_id(text, "/issuer")
+
+
+def test_a_derived_id_tells_origins_apart_and_no_record_can_state_one():
+    taken = make.ident()
+    made = derived_id(make.NODE, taken)
+    assert (made.version, made.variant) == (8, RFC_4122)
+    assert made == derived_id(make.NODE, taken)
+    digest = sha256(make.NODE.encode() + b"\0" + taken.bytes).digest()
+    assert (made.bytes[:6], made.bytes[9:]) == (digest[:6], digest[9:16])
+    assert len({made, derived_id(make.node_id("other"), taken), derived_id(make.NODE, make.ident(1)), taken}) == 4
+    with pytest.raises(InvalidRecord):
+        parse_id(str(made))

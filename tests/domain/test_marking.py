@@ -1,7 +1,7 @@
 import pytest
 
 from app.domain.errors import ContradictoryMarking, InvalidRecord
-from app.domain.marking import ALLOWED_AUDIENCES, Pap, Tlp, check, parse_pap, parse_tlp, read_tlp
+from app.domain.marking import ALLOWED_AUDIENCES, Pap, Tlp, check, parse_pap, parse_tlp, read_pap, read_tlp
 
 KINDS = ("public", "group", "organizations")
 MATRIX = {
@@ -33,12 +33,13 @@ def test_the_matrix_is_whole():
 
 def test_known_labels_are_read():
     assert [parse_tlp(str(tlp)) for tlp in Tlp] == [read_tlp(str(tlp)) for tlp in Tlp] == list(Tlp)
-    assert [parse_pap(str(pap)) for pap in Pap] == list(Pap)
+    assert [parse_pap(str(pap)) for pap in Pap] == [read_pap(str(pap)) for pap in Pap] == list(Pap)
 
 
 @pytest.mark.parametrize("label", UNKNOWN)
 def test_an_unknown_label_is_red_when_stored_and_refused_when_submitted(label):
     assert read_tlp(label) is Tlp.RED
+    assert read_pap(label) is Pap.RED
     with pytest.raises(InvalidRecord, match="tlp must be one of TLP:CLEAR"):
         parse_tlp(label)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.domain import audience as audiences
 from app.domain import canonical, record, signing
 from app.domain.errors import ContradictoryMarking, Invalid, InvalidRecord
-from app.domain.marking import Tlp
+from app.domain.marking import Pap, Tlp
 from app.domain.record import KINDS, MAX_VERSION, Unknown, parse, read_revocation, read_sighting
 from tests import make, strategies
 from tests.strategies import quick
@@ -21,7 +21,9 @@ PLACE = {"chain": CHAIN, "address": ADDRESS}
 
 def payload(kind="report", said=None, **frame):
     """Give canonical bytes of a record in which some fields are replaced; a field that is `...` is left out."""
-    document = make.record(kind).to_document() if kind in KINDS else make.record("node").to_document() | {"kind": kind}
+    document = (
+        make.record(kind).to_document() if kind in KINDS else make.record("erasure").to_document() | {"kind": kind}
+    )
     document |= frame
     if said is not None:
         document["body"] = {name: value for name, value in (document["body"] | said).items() if value is not ...}
@@ -91,7 +93,7 @@ def test_what_does_not_belong_to_a_record_is_not_one():
 def test_a_field_or_kind_of_a_later_version_passes_through():
     assert parse(payload(weather="fine")) == make.record()
     later = parse(payload("prophecy", {"doom": [1, {"at": None}]}))
-    assert later.body == Unknown({"name": "a node", "doom": [1, {"at": None}]})
+    assert later.body == Unknown({**make.body("erasure").to_document(), "doom": [1, {"at": None}]})
     assert later.subject is None
     assert parse(payload("opinion", {"weather": "fine"})) == make.record("opinion")
 
@@ -168,6 +170,18 @@ def test_a_report_may_name_what_it_supersedes_and_never_itself():
         ("group", {"version": MAX_VERSION + 1}, "/version: must be a whole number"),
         ("group", {"history": "some"}, "/history: must be one of"),
         ("group", {"on_leave": "weep"}, "/on_leave: must be one of"),
+        ("group", {"nodes": []}, "/nodes: must be a list of 1 to"),
+        ("group", {"nodes": make.NODE}, "/nodes: must be a list of 1 to"),
+        ("group", {"nodes": ["n"]}, "/nodes must be a node id"),
+        ("group", {"nodes": [7]}, "/nodes must be a node id"),
+        ("group", {"nodes": [make.NODE, make.NODE]}, "/nodes: must be sorted, each node named once"),
+        ("node", {"generation": ...}, "/generation: this field is needed"),
+        ("node", {"generation": -1}, "/generation: must be a whole number from 0 to 99"),
+        ("node", {"generation": 100}, "/generation: must be a whole number from 0 to 99"),
+        ("node", {"key": ...}, "/key: this field is needed"),
+        ("node", {"key": "x" * 65}, "/key: must be a text of 1 to 64"),
+        ("node", {"previous": 7}, "/previous: must be a text"),
+        ("node", {"previous": "x" * 20_000}, "/previous: must be a text"),
     ],
     ids=lambda value: repr(value)[:50],
 )
@@ -182,6 +196,30 @@ def test_members_stand_in_order_and_a_group_may_be_empty():
     assert "sorted" in refusal(payload("group", {"members": members[::-1]}))
 
 
+def test_a_community_is_a_group_of_nodes_and_nobody_else():
+    members = make.group().members
+    nodes = tuple(sorted([make.NODE, make.node_id("other")]))
+    for names, ids, community in ((nodes, (), True), (nodes, members, False), ((), members, False), ((), (), False)):
+        stated = make.group(members=ids, nodes=names)
+        assert stated.is_community is community
+        assert record.read_body("group", stated.to_document()) == stated
+    assert "nodes" not in make.group().to_document(), "a group of organizations is written as before"
+
+
+@pytest.mark.parametrize("how", [{"kept": True}, {"foreign": True}])
+def test_a_label_of_a_later_version_means_red_in_what_others_signed(how):
+    later = payload(tlp="TLP:PURPLE", pap="PAP:PURPLE", audience=make.named("ngo").to_document())
+    refusal(later)
+    read = parse(later, **how)
+    assert (read.tlp, read.pap, read.audience_key) == (Tlp.RED, Pap.RED, make.named("ngo").key(Tlp.RED))
+    with pytest.raises(ContradictoryMarking):
+        parse(payload(tlp="TLP:PURPLE"), **how)
+    for label in (7, "", [], "x" * 33):
+        for name in ("tlp", "pap"):
+            with pytest.raises(InvalidRecord):
+                parse(payload(**{name: label}), **how)
+
+
 def key_of(**said):
     return make.organization().keys[0].to_document() | said
 
@@ -193,7 +231,7 @@ def key_of(**said):
         ({"keyid": None}, "/keys/0/keyid: is not the name of this key"),
         ({"public_key": None}, "/keys/0/public_key: this field is needed"),
         ({"public_key": "not base64"}, "/keys/0/public_key is not base64"),
-        ({"public_key": 7}, "/keys/0/public_key is not base64"),
+        ({"public_key": 7}, "/keys/0/public_key: must be a text"),
         ({"public_key": base64.b64encode(make.key()).decode()[:-2] + "9="}, "/keys/0/public_key is not canonical"),
         ({"custody": "bank"}, "/keys/0/custody: must be one of"),
         ({"state": "valid "}, "/keys/0/state: must be one of"),

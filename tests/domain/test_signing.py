@@ -197,3 +197,23 @@ def test_names_of_keys_and_nodes():
 def test_a_seed_is_32_bytes():
     with pytest.raises(ValueError, match="32 random bytes"):
         signing.new_seed(bytes(31))
+
+
+def test_a_signature_is_for_one_payload_type():
+    payload = b'{"a":1}'
+    made = signing.make_signature(payload, SEED, "application/example")
+    signing.check_signature(payload, made, KEY, "application/example")
+    for other in (signing.PAYLOAD_TYPE, "application/exampl", ""):
+        with pytest.raises(InvalidSignature):
+            signing.check_signature(payload, made, KEY, other)
+    assert signing.make_signature(payload, SEED) == ENVELOPE.signature
+    assert signing.pre_authentication_encoding(b"hello world", "http://example.com/HelloWorld") == (
+        b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    ), "the example of the DSSE protocol"
+
+
+def test_a_node_id_has_one_form():
+    assert signing.parse_node_id(make.NODE) == make.NODE
+    for other in ("", "wf", make.NODE.upper(), make.NODE + "a", make.NODE[:-1] + "1", "xf" + make.NODE[2:], None, 7):
+        with pytest.raises(InvalidRecord):
+            signing.parse_node_id(other, "/node")

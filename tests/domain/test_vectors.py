@@ -59,7 +59,7 @@ def test_there_is_a_vector_of_every_kind_and_of_every_part():
     parts = {path.stem.split("_", 1)[0] for path in (VECTORS / "invalid").glob("*.json")}
     assert parts == {
         *("bytes", "frame", "audience", "nonce", "envelope"),
-        *("report", "revocation", "erasure", "opinion", "sighting", "organization", "group"),
+        *("report", "revocation", "erasure", "opinion", "sighting", "organization", "group", "node"),
     }
 
 

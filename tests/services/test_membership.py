@@ -10,7 +10,7 @@ from app.domain import audience as audiences
 from app.domain import record, signing
 from app.domain.actor import Actor, Scope
 from app.domain.errors import Conflict, Forbidden, IdempotencyMismatch, Invalid, NotFound
-from app.services import membership, read_log
+from app.services import groups, membership, read_log
 from app.services.repeats import repeat_of
 from tests.world import faults
 
@@ -170,11 +170,11 @@ async def test_only_the_operator_founds_a_group_for_another(home):
     weak = Actor(bank.id, "key:x", "machine", frozenset({Scope.GROUP, Scope.OPERATE}))
     for actor in (bank.actor, bank.strong, weak):
         with pytest.raises(Forbidden):
-            await membership.add_group(home.node, actor, "g", [bank.id], home.tick(), steward=ngo.id)
+            await groups.add_group(home.node, actor, groups.Charter("g", [bank.id]), home.tick(), steward=ngo.id)
     repeat = repeat_of("key", "group", b"body")
     first = [
-        await membership.add_group(
-            home.node, home.operator, "g", [ngo.id, bank.id], home.tick(), steward=ngo.id, repeat=repeat
+        await groups.add_group(
+            home.node, home.operator, groups.Charter("g", [ngo.id, bank.id]), home.tick(), steward=ngo.id, repeat=repeat
         )
         for _ in range(2)
     ]
@@ -197,13 +197,12 @@ async def test_the_steward_changes_members_and_a_member_leaves(home):
     left = await home.change(one, group, remove=[one])
     assert (left.version, left.members) == (3, (two.id,))
     with pytest.raises(NotFound):
-        await membership.get_group(home.node, one.actor, group.id)
+        await groups.get_group(home.node, one.actor, group.id)
     with pytest.raises(Invalid, match="empty group"):
         await home.change(lead, group, remove=[two])
+    change = groups.Change(add=(home.node.new_id(home.tick()),))
     with pytest.raises(Invalid, match="not known"):
-        await membership.change_members(
-            home.node, lead.actor, group.id, [home.node.new_id(home.tick())], [], home.tick()
-        )
+        await groups.change_members(home.node, lead.actor, group.id, change, home.tick())
     await home.sequence()
     said = await group_records(home, two)
     assert [item.body.version for item in said] == [1, 2, 3]
@@ -217,20 +216,20 @@ async def test_a_hidden_group_is_as_one_that_does_not_exist(home):
     heard = []
     for group_id in (group.id, home.node.new_id(home.tick())):
         with pytest.raises(NotFound) as refused:
-            await membership.get_group(home.node, out.actor, group_id)
+            await groups.get_group(home.node, out.actor, group_id)
         heard.append(refused.value.detail)
         with pytest.raises(NotFound) as refused:
-            await membership.change_members(home.node, out.actor, group_id, [], [out.id], home.tick())
+            await groups.change_members(home.node, out.actor, group_id, groups.Change(remove=(out.id,)), home.tick())
         heard.append(refused.value.detail)
     assert len(set(heard)) == 1
-    assert await membership.list_groups(home.node, out.actor, None, 10) == []
+    assert await groups.list_groups(home.node, out.actor, None, 10) == []
 
 
 async def test_members_that_change_at_once_all_count(home):
     lead, *others = [await home.organization() for _ in range(6)]
     group = await home.group(lead)
     await asyncio.gather(*(home.change(lead, group, add=[other]) for other in others))
-    found = await membership.get_group(home.node, lead.actor, group.id)
+    found = await groups.get_group(home.node, lead.actor, group.id)
     assert (found.version, len(found.members)) == (6, 6)
     await home.sequence()
     assert [item.body.version for item in await group_records(home, lead)] == [1, 2, 3, 4, 5, 6]

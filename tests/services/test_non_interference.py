@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.domain import audience as audiences
 from app.domain.errors import Meaning
 from app.domain.marking import Tlp
-from app.services import audit, membership, read_log, read_reports
+from app.services import audit, groups, read_log, read_reports
 from app.services.screen import Row
 from app.storage.records import Filters
 from tests.conftest import EXAMPLES
@@ -124,7 +124,7 @@ async def answers(home, who, addresses):
             for index in range(head.size):
                 proof = await read_log.prove_entry(home.node, actor, log.id, index, None)
                 heard[actor.strong, log.id, index] = plain(proof)
-        heard[actor.strong, "groups"] = plain(await membership.list_groups(home.node, actor, None, 100))
+        heard[actor.strong, "groups"] = plain(await groups.list_groups(home.node, actor, None, 100))
         heard[actor.strong, "audit"] = plain(await audit.read(home.node, actor, after=-1, limit=100))
     heard["refused"] = await refusals(home, who)
     return heard

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from app.domain import access, merkle
 from app.domain import audience as audiences
-from app.domain.actor import Actor, system
+from app.domain.actor import Actor, peer, system
 from app.domain.errors import NotFound
 from app.domain.marking import ALLOWED_AUDIENCES, Tlp
-from app.domain.record import Opinion, Record
+from app.domain.record import Opinion, Organization, Record
 from app.domain.report import read_report
 from app.services import sequence
 from app.storage import groups, logs, organizations, records, visibility
@@ -140,6 +140,154 @@ def test_the_predicate_in_sql_is_can_see(kind, request):
     prove()
 
 
+NODES = ["here", "there", "elsewhere"]
+homes = st.fixed_dictionaries({name: st.sampled_from(NODES) for name in NAMES})
+housings = st.fixed_dictionaries({group: st.sets(st.sampled_from(NODES)) for group in GROUPS})
+
+
+async def settle_down(home, told, members, housed, homes_of) -> None:
+    """Keep organizations at their homes, groups of organizations and nodes, and audiences."""
+    async with home.node.store.write(system(home.operator.organization)) as tx:
+        for number, (name, where) in enumerate(homes_of.items()):
+            await organizations.add(
+                tx,
+                organizations.Organization(name, f"o{number}", "ngo", where, trusted=True, version=1, created_at=START),
+            )
+        for group, joined in members.items():
+            nodes = tuple(sorted(housed[group]))
+            await groups.add(tx, groups.Group(group, "g", OUR, 1, START, tuple(sorted(joined)), nodes))
+        for audience, tlp in told:
+            await records.ensure_audience(tx, audience, tlp)
+
+
+async def readable(home, actor: Actor) -> set[str]:
+    """Name the audiences that the store gives to an actor."""
+    async with home.node.store.read(actor) as tx:
+        return {await logs.audience_key(tx, number) for number in tx.audiences}
+
+
+def node_may_read(node: str, audience: audiences.Audience, members, housed, homes_of) -> bool:
+    """Say it once more, in Python: what a peer node may read."""
+    at_home = {name for name, where in homes_of.items() if where == node}
+    if audience.kind == "group":
+        return node in housed[audience.group] or bool(members[audience.group] & at_home)
+    return audience.kind == "public" or bool(set(audience.organizations) & at_home)
+
+
+async def check_nodes(home, told, members, housed, homes_of) -> None:
+    await settle_down(home, told, members, housed, homes_of)
+    for node in NODES:
+        may = {audience.key(tlp) for audience, tlp in told if node_may_read(node, audience, members, housed, homes_of)}
+        assert await readable(home, peer(node)) == may, node
+    assert await readable(home, peer("nowhere")) == {audience.key(tlp) for audience, tlp in told if not audience.group
+                                                     and not audience.organizations}  # fmt: skip
+    for name in NAMES:
+        mine = {group for group in GROUPS if name in members[group] or homes_of[name] in housed[group]}
+        async with home.node.store.read(Actor(name, "p", "machine", frozenset())) as tx:
+            assert {group for group in GROUPS if await groups.is_member(tx, group, name)} == mine
+            known = {group.id for group in await groups.search_known(tx, None, 10)}
+            assert known == (set(GROUPS) if name == OUR else mine)
+        for strong in (False, True):
+            actor = Actor(name, "p", "machine", frozenset(), strong)
+            may = {audience.key(tlp) for audience, tlp in told if access.can_see(actor, audience, tlp, mine)}
+            assert await readable(home, actor) == may, (name, strong)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_node_reads_what_it_and_those_at_home_there_may_read(kind, request):
+    import asyncio  # noqa: PLC0415
+
+    fresh = request.getfixturevalue(f"fresh_{kind}")
+
+    @settings(max_examples=10 * EXAMPLES)
+    @given(some_audiences, memberships, housings, homes)
+    def prove(told, members, housed, homes_of):
+        async def one():
+            world = World()
+            home = await world.add_home(fresh())
+            try:
+                await check_nodes(home, told, members, housed, homes_of)
+            finally:
+                await world.close()
+
+        asyncio.run(one())
+
+    prove()
+
+
+async def test_an_organization_is_known_at_its_home_or_when_it_wishes_or_when_it_has_spoken(home):
+    """Whoever is none of these is as good as absent."""
+    ngo = await home.organization()
+    made = {}
+    async with home.node.store.write(home.operator) as tx:
+        for name in ("hidden", "listed", "spoken", "spoken elsewhere"):
+            made[name] = home.node.new_id(home.tick())
+            stated = organizations.Organization(
+                made[name], name, "ngo", "there", trusted=True, version=1, created_at=START, listed=name == "listed"
+            )
+            assert await organizations.upsert_foreign(tx, stated) == "there"
+        for name, audience in (("spoken", audiences.PUBLIC), ("spoken elsewhere", audiences.group(GROUPS[0]))):
+            body = Organization(name, "ngo", 1, ())
+            tlp = Tlp.CLEAR if audience is audiences.PUBLIC else Tlp.AMBER
+            said = Record(
+                home.node.new_id(home.tick()), "organization", made[name], "there", START, audience, tlp, "PAP:CLEAR",
+                bytes(16), body,
+            )  # fmt: skip
+            key = await records.ensure_audience(tx, audience, tlp)
+            await records.add(
+                tx, said, said.sign(bytes(32)), bytes(32), audience_id=key, custody="node", received_at=START
+            )
+    async with home.node.store.read(ngo.actor) as tx:
+        known = {item.id for item in await organizations.search(tx, None, 100)}
+        assert known == {ngo.id, home.operator.organization, made["listed"], made["spoken"]}
+        assert await organizations.count_missing(tx, [*made.values(), ngo.id]) == 2
+        for name, number in made.items():
+            assert await organizations.find(tx, number) is not None
+            if number in known:
+                assert (await organizations.get(tx, number)).name == name
+            else:
+                with pytest.raises(NotFound):
+                    await organizations.get(tx, number)
+        assert [item.id for item in await organizations.listed_at(tx, "there", 10)] == [made["listed"]]
+        assert await organizations.homes(tx, [made["hidden"], ngo.id, OUR]) == {
+            made["hidden"]: "there",
+            ngo.id: home.node.identity.node_id,
+        }
+
+
+async def test_an_organization_is_pinned_to_its_first_home_and_known_in_its_newest_version(home):
+    first = organizations.Organization(OUR, "one", "ngo", "there", trusted=True, version=2, created_at=START)
+    async with home.node.store.write(home.operator) as tx:
+        assert await organizations.upsert_foreign(tx, first) == "there"
+        moved = replace(first, home="elsewhere", name="moved", version=9)
+        older = replace(first, name="older", version=1)
+        assert await organizations.upsert_foreign(tx, moved) == "there"
+        assert await organizations.upsert_foreign(tx, older) == "there"
+        assert await organizations.find(tx, OUR) == first
+        newer = replace(first, name="newer", kind="bank", version=3, listed=True, trusted=False)
+        assert await organizations.upsert_foreign(tx, newer) == "there"
+        assert await organizations.find(tx, OUR) == replace(newer, trusted=True)  # review is this node's own decision
+        twin = replace(first, id=GROUPS[0], name="newer")
+        assert await organizations.upsert_foreign(tx, twin) == "there"
+        assert (await organizations.find(tx, twin.id)).name == f"newer ({twin.id})"
+
+
+async def test_a_group_is_put_with_its_nodes_and_rules(home):
+    async with home.node.store.write(home.operator) as tx:
+        await organizations.upsert_foreign(
+            tx, organizations.Organization(OUR, "one", "ngo", "there", trusted=True, version=1, created_at=START)
+        )
+        stated = groups.Group(GROUPS[0], "g", OUR, 1, START, (), ("here", "there"), "from_join", "keep")
+        await groups.put(tx, stated, START)
+        assert await groups.find(tx, GROUPS[0]) == stated
+        assert await groups.is_community(tx, GROUPS[0])
+        newer = replace(stated, members=(NAMES[1],), nodes=("here",), version=2, history="full", name="h")
+        await groups.put(tx, newer, START)
+        assert await groups.find(tx, GROUPS[0]) == newer
+        assert not await groups.is_community(tx, GROUPS[0])
+        assert await groups.find(tx, GROUPS[1]) is None
+
+
 async def test_nobody_sees_nothing():
     for dialect in ("sqlite", "postgresql"):
         assert visibility.bound_ids((), dialect) in ([], "[]")
@@ -179,9 +327,9 @@ async def test_a_change_in_another_process_counts_within_the_time_to_live(home, 
     await home.submit(ngo, address, audience=audiences.group(group.id))
     assert await home.status(bank, address) == "listed"
     other = home.another()
-    from app.services import membership  # noqa: PLC0415
+    from app.services import groups  # noqa: PLC0415
 
-    await membership.change_members(other, ngo.actor, group.id, [], [bank.id], home.tick())
+    await groups.change_members(other, ngo.actor, group.id, groups.Change(remove=(bank.id,)), home.tick())
     real = visibility.time.monotonic
     monkeypatch.setattr(visibility.time, "monotonic", lambda: real() + visibility.TTL_SECONDS)
     assert await home.status(bank, address) == "not_listed"

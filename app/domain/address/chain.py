@@ -4,15 +4,19 @@ The rule here: validity depends on the form, never on the asset; a form takes te
 InvalidAddress, and knows nothing of the other chains.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from app.domain.address.identity import Address
 
 
 class Form(Protocol):
-    """How the addresses of one chain are written."""
+    """How the addresses of one chain are written.
+
+    A form that reads many texts for less than one after the other also has `read_many(texts)`, which gives the address
+    in each, None for each that `read` must judge alone.
+    """
 
     @property
     def family(self) -> str:
@@ -30,15 +34,6 @@ class Form(Protocol):
 
     def sample(self, seed: bytes) -> str:
         """Return the canonical text of an address that nobody made: its hash or key is taken from `seed`, 32 bytes."""
-        ...
-
-
-@runtime_checkable
-class ManyForm(Form, Protocol):
-    """A form that reads many texts for less than one after the other."""
-
-    def read_many(self, texts: Sequence[str]) -> list[Address | None]:
-        """Return the address in each text; None for each that `read` must judge alone."""
         ...
 
 

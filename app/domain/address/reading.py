@@ -4,12 +4,12 @@ The rule here: a text is taken as it is, and bounded before any work; to say whi
 to costs only the refused. What people paste around an address is `cleaning`'s.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple
 
-from app.domain.address.chain import Chain, ManyForm
+from app.domain.address.chain import Chain
 from app.domain.address.families import evm
 from app.domain.address.identity import ABSENT, VERIFIED, Address, address_key
 from app.domain.address.private_keys import is_private_key
@@ -20,6 +20,7 @@ from app.domain.errors import InvalidAddress
 
 _LOOSE: Final = frozenset({"name", "number"})
 _TELLING: Final = frozenset({"bad_checksum", "mixed_case"})
+ReadMany = Callable[[Sequence[str]], list[Address | None]]
 LONGEST: Final = 256  # characters: a Zcash unified address with every receiver has 213
 
 
@@ -66,8 +67,8 @@ def parse(chain: Chain, text: str) -> Address:
 
 def parse_many(chain: Chain, texts: Sequence[str]) -> list[Address | InvalidAddress]:
     """Read each text as `parse` does, and return the exception where it would raise one."""
-    form = chain.form
-    found = form.read_many(texts) if isinstance(form, ManyForm) else [None] * len(texts)
+    read_many: ReadMany | None = getattr(chain.form, "read_many", None)
+    found: list[Address | None] = [None] * len(texts) if read_many is None else read_many(texts)
     return [address or _parsed(chain, text) for text, address in zip(texts, found, strict=True)]
 
 

@@ -1,0 +1,268 @@
+"""`watchfire peer`: which nodes this one exchanges logs with, what passes between them, and why.
+
+The rule here: a peer is added only after a person has compared its fingerprint; nothing that a peer says is printed
+without `plain`.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from app.cli.failures import Exit
+from app.cli.operating import data_option, json_option, now, read_settings, run_deed, show, time_text
+from app.cli.output import choose_form, form_options, plain, print_document, print_rows, say
+
+if TYPE_CHECKING:
+    from app.domain.actor import Actor
+    from app.federation.client import Client
+    from app.services.node import Node
+    from app.services.peering import KnownNode, Peer
+
+_NODE = click.argument("node_name", metavar="NODE")
+_COLUMNS = ("node", "name", "state", "heard_at", "logs", "behind", "refused", "error")
+_LOGS = (
+    *("log", "audience", "origin", "pulled", "head", "behind", "lag_seconds", "refused"),
+    *("served", "held", "refused_there", "error"),
+)
+Asking = Callable[["Node", "Actor", "Client", datetime], Awaitable[Any]]
+
+
+@click.group()
+def peer() -> None:
+    """Add, list, suspend and end peers; see what passes between you, and why."""
+
+
+def _ask(data: Path, deed: Asking) -> Any:
+    """Do a deed that may ask other nodes."""
+    settings = read_settings(data)
+
+    async def run(node: "Node", actor: "Actor", moment: datetime) -> Any:
+        from app.federation.client import Client  # noqa: PLC0415 - HTTP only when it is asked
+        from app.web.outbound import Outbound  # noqa: PLC0415
+
+        client = Client(node, Outbound(allow_private=settings.allow_private_peers), now)
+        try:
+            return await deed(node, actor, client, moment)
+        finally:
+            await client.close()
+
+    return run_deed(data, run)
+
+
+async def find_peer(node: "Node", actor: "Actor", name: str) -> "tuple[Peer, KnownNode]":
+    """Find a peer by its id, or by its name where only one has it. Raises click.UsageError."""
+    from app.services import peering  # noqa: PLC0415 - SQLAlchemy only when a database is opened
+
+    found = [item for item in await peering.list_peers(node, actor) if name in {item[0].node_id, item[1].name}]
+    if len(found) != 1:
+        many = "More than one peer has this name: give its id" if found else "There is no such peer"
+        raise click.UsageError(f"{many}; see `watchfire peer list`.")
+    return found[0]
+
+
+def _document(found: "Peer", known: "KnownNode | None") -> dict[str, Any]:
+    return {
+        "node": found.node_id,
+        "name": None if known is None else known.name,
+        "url": found.url,
+        "state": str(found.state),
+        "accepted_here": found.accepted_here,
+        "accepted_there": found.accepted_there,
+        "heard_at": time_text(found.heard_at),
+        "error": found.error,
+    }
+
+
+@peer.command()
+@click.argument("url")
+@click.option("--fingerprint", help="What the other operator has told you; without it you are asked.")
+@data_option
+@json_option
+def add(data: Path, url: str, fingerprint: str | None, as_json: bool) -> None:
+    """Add the node at URL as a peer, or accept the one there that has proposed itself."""
+
+    async def propose(node: "Node", actor: "Actor", client: "Client", moment: datetime) -> dict[str, Any]:
+        from app.domain import node_record  # noqa: PLC0415
+        from app.services import peering  # noqa: PLC0415
+
+        told = fingerprint
+        if told is None:
+            said = node_record.parse(await client.node_record(url))
+            say(f"The node at {url} calls itself {plain(said.name)}.")
+            say(f"Its fingerprint is {said.fingerprint}: compare it with what its operator tells you.")
+            if not click.confirm("Is it the same?", err=True):
+                raise click.Abort
+            told = said.fingerprint
+        added = await peering.propose(node, actor, client, url, moment, fingerprint=told)
+        return _document(added, None) | {"own_fingerprint": _own_fingerprint(node)}
+
+    added = _ask(data, propose)
+    if as_json:
+        print_document(added)
+    elif added["state"] == "active":
+        click.echo(f"{added['node']} is a peer now: both sides accept.")
+    else:
+        click.echo(f"{added['node']} is proposed: it becomes a peer when its operator runs `watchfire peer add`")
+        click.echo(f"with this node's URL, and compares the fingerprint {added['own_fingerprint']}.")
+        if added["error"]:
+            click.echo(f"It could not be told yet: {plain(added['error'])}")
+
+
+def _own_fingerprint(node: "Node") -> str:
+    from app.domain import signing  # noqa: PLC0415
+
+    return signing.fingerprint(node.identity.keys[0])
+
+
+@peer.command(name="list")
+@data_option
+@form_options
+def list_peers(data: Path, form: str | None, as_json: bool) -> None:
+    """List the peers: how far each is, and what is missing."""
+
+    async def read(node: "Node", actor: "Actor", moment: datetime) -> list[dict[str, Any]]:
+        from app.services import lag, peering  # noqa: PLC0415
+
+        rows = []
+        for found, known in await peering.list_peers(node, actor):
+            totals = lag.totals(await lag.of_peer(node, actor, found.node_id, moment))
+            rows.append(_document(found, known) | totals)
+        return rows
+
+    print_rows(run_deed(data, read), choose_form(form, as_json=as_json), _COLUMNS, "peers")
+
+
+@peer.command(name="show")
+@_NODE
+@data_option
+@json_option
+def show_peer(data: Path, node_name: str, as_json: bool) -> None:
+    """Show one peer: its policy here, and each log that passes between you."""
+
+    async def read(node: "Node", actor: "Actor", moment: datetime) -> dict[str, Any]:
+        from app.services import lag  # noqa: PLC0415
+
+        found, known = await find_peer(node, actor, node_name)
+        logs = [row.to_document() for row in await lag.of_peer(node, actor, found.node_id, moment)]
+        return _document(found, known) | {"policy": dict(found.policy), "logs": logs}
+
+    document = run_deed(data, read)
+    if as_json:
+        print_document(document)
+        return
+    logs = document.pop("logs")
+    for name, value in document.items():
+        click.echo(f"{name.replace('_', ' '):<14}{plain(value)}")
+    print_rows(logs, "table", _LOGS, "logs")
+
+
+def _decide(data: Path, node_name: str, deed: str, as_json: bool) -> None:
+    async def change(node: "Node", actor: "Actor", client: "Client", moment: datetime) -> dict[str, Any]:
+        from app.services import peering  # noqa: PLC0415
+
+        found, known = await find_peer(node, actor, node_name)
+        return _document(await peering.decide(node, actor, client, found.node_id, deed, moment), known)
+
+    show(_ask(data, change), as_json=as_json)
+
+
+@peer.command()
+@_NODE
+@data_option
+@json_option
+def suspend(data: Path, node_name: str, as_json: bool) -> None:
+    """Stop exchanging with a peer for a while; it still gets what undoes what it has."""
+    _decide(data, node_name, "suspend", as_json)
+
+
+@peer.command()
+@_NODE
+@data_option
+@json_option
+def resume(data: Path, node_name: str, as_json: bool) -> None:
+    """Go on exchanging with a suspended peer."""
+    _decide(data, node_name, "resume", as_json)
+
+
+@peer.command()
+@_NODE
+@data_option
+@json_option
+def end(data: Path, node_name: str, as_json: bool) -> None:
+    """End a peering; the peer still gets what undoes what it has."""
+    _decide(data, node_name, "end", as_json)
+
+
+@peer.command()
+@_NODE
+@click.option("--category", "categories", multiple=True, help="Take only these categories; repeat it, or `any`.")
+@click.option("--chain", "chains", multiple=True, help="Take only these chains; repeat it, or `any`.")
+@click.option("--per-day", "indicators_per_day", type=int, help="Indicators of this peer in a day.")
+@click.option(
+    "--per-organization-and-day",
+    "indicators_per_organization_per_day",
+    type=int,
+    help="Indicators of each organization there in a day.",
+)
+@click.option("--review/--no-review", default=None, help="Let its reports wait for `organization trust`.")
+@click.option("--relay", type=click.Choice(["known", "any", "none"]), help="Whose public logs may come by way of it.")
+@data_option
+@json_option
+def policy(
+    data: Path, node_name: str, categories: Sequence[str], chains: Sequence[str], as_json: bool, **limits: Any
+) -> None:
+    """Choose what this node takes from a peer; what is not named stays as it is."""
+    changes = {name: value for name, value in limits.items() if value is not None}
+    changes |= _choice("categories", categories) | _choice("chains", _chain_ids(chains))
+
+    async def change(node: "Node", actor: "Actor", moment: datetime) -> dict[str, Any]:
+        from app.services import peering  # noqa: PLC0415
+
+        found, _ = await find_peer(node, actor, node_name)
+        return dict((await peering.set_policy(node, actor, found.node_id, changes, moment)).policy)
+
+    show(run_deed(data, change), as_json=as_json)
+
+
+def _choice(name: str, given: Sequence[str]) -> dict[str, Any]:
+    if not given:
+        return {}
+    return {name: None if "any" in given else list(given)}
+
+
+def _chain_ids(names: Sequence[str]) -> list[str]:
+    from app.domain import address  # noqa: PLC0415
+
+    found = []
+    for name in names:
+        chain = None if name == "any" else address.find_chain(name)
+        if chain is None and name != "any":
+            raise click.UsageError(f"The chain {address.explain_unknown(name)}")
+        found.append(name if chain is None else chain.caip2)
+    return found
+
+
+@peer.command()
+@click.argument("record_id", metavar="RECORD", type=click.UUID)
+@_NODE
+@data_option
+@json_option
+def explain(data: Path, record_id: UUID, node_name: str, as_json: bool) -> int:
+    """Say why a peer did or did not get a record."""
+
+    async def read(node: "Node", actor: "Actor", moment: datetime) -> Any:
+        from app.services import explain as explaining  # noqa: PLC0415
+
+        found, _ = await find_peer(node, actor, node_name)
+        return await explaining.explain(node, actor, record_id, found.node_id, moment)
+
+    told = run_deed(data, read)
+    if as_json:
+        print_document({"verdict": told.verdict, "sentences": list(told.sentences)})
+    else:
+        click.echo("\n".join(plain(sentence) for sentence in told.sentences))
+    return Exit.DONE

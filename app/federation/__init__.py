@@ -1,0 +1,1 @@
+"""What nodes say to each other over HTTP: logs served to peers, and peers asked for theirs."""
