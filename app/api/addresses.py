@@ -59,6 +59,7 @@ class IssuerOut(Out):
     id: str
     name: str | None
     kind: str | None
+    home: str = Field(description="Its node: a name is unique at its home only.")
 
 
 class IndicatorOut(Out):
@@ -212,7 +213,8 @@ async def look_up(request: Request) -> Response:
         hall.clock(),
         None if as_of is None else read_time(as_of, "as_of"),
     )
-    return json_answer(documents.look_up_document(hall.node, answer))
+    heard = await hall.freshness.read(hall.node) if as_of is None else ()
+    return json_answer(documents.look_up_document(hall.node, answer, heard))
 
 
 @screening_router.post(

@@ -3,7 +3,7 @@
 The rule here: a builder adds nothing that the deed did not give, so that no answer knows more than the actor may.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -126,8 +126,8 @@ def reading_document(reading: Reading) -> dict[str, Any]:
     }
 
 
-def look_up_document(node: Node, answer: Answer) -> dict[str, Any]:
-    """Give the answer about one address."""
+def look_up_document(node: Node, answer: Answer, heard: Sequence[tuple[str, datetime]] = ()) -> dict[str, Any]:
+    """Give the answer about one address; `heard` tells when each peer was last heard."""
     result = answer.reputation
     document: dict[str, Any] = {
         "query": {"address": answer.text, "chain": None if answer.chain is None else answer.chain.caip2},
@@ -144,7 +144,10 @@ def look_up_document(node: Node, answer: Answer) -> dict[str, Any]:
         "last_confirmed": moment(result.last_confirmed),
         "indicators": [found_document(item) for item in answer.found],
         "as_of": format_time(answer.as_of),
-        "freshness": [{"node": node.identity.node_id, "heard_at": format_time(answer.as_of)}],
+        "freshness": [
+            {"node": name, "heard_at": format_time(heard_at)}
+            for name, heard_at in ((node.identity.node_id, answer.as_of), *heard)
+        ],
         "notice": NOTICE,
         "error": None,
     }
@@ -171,7 +174,7 @@ def found_document(found: Found) -> dict[str, Any]:
     hit = found.hit
     return {
         "report": str(hit.report),
-        "issuer": {"id": str(hit.issuer), "name": hit.issuer_name, "kind": hit.issuer_kind},
+        "issuer": {"id": str(hit.issuer), "name": hit.issuer_name, "kind": hit.issuer_kind, "home": hit.origin},
         "chain": hit.chain,
         "address": hit.address,
         "category": hit.category,

@@ -35,6 +35,7 @@ class OrganizationIn(In):
     name: str = Field(min_length=1, max_length=200)
     kind: Literal[vocabulary.ORGANIZATION_KINDS]  # type: ignore[valid-type]
     trusted: bool = Field(default=False, description="Its reports need no review.")
+    listed: bool = Field(default=False, description="Other nodes find it, for their groups and audiences.")
     public_key: str | None = Field(None, description="Base64 of an Ed25519 public key.")
 
 
@@ -61,6 +62,7 @@ class OrganizationOut(Out):
     kind: str
     home: str
     trusted: bool
+    listed: bool = Field(description="Whether other nodes find it.")
     version: int
     created_at: Moment
     self: bool = Field(description="Whether it is your own organization.")
@@ -127,6 +129,7 @@ def _organization(request: Request, found: Organization) -> dict[str, Any]:
         "kind": found.kind,
         "home": found.home,
         "trusted": found.trusted,
+        "listed": found.listed,
         "version": found.version,
         "created_at": moment(found.created_at),
         "self": found.id == actor_of(request).organization,
@@ -201,6 +204,7 @@ async def add_organization(request: Request) -> Response:
         said.kind,
         hall.clock(),
         trusted=said.trusted,
+        listed=said.listed,
         public_key=_public_key(said.public_key),
         repeat=repeat_of(request, raw),
     )

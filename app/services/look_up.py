@@ -89,7 +89,7 @@ async def look_up(
         hits = await node.indicators.search_visible(keys, ids, as_of)
     histories = await histories_of(node, actor, hits, as_of)
     found = tuple(judge(hit, histories, by_key[hit.key], chain) for hit in sorted(hits, key=order))
-    result = reputation.of([claim_of(item) for item in found], moment)
+    result = reputation.of([claim_of(node, item) for item in found], moment)
     subject = node.identity.address_digest(readings[0].address.key)
     await questions.note(actor, "look_up", now, subject=subject, outcome=result.status)
     return Answer(text, chain, readings, cleaned, result, found, moment)
@@ -151,12 +151,16 @@ def _elsewhere(hit: Hit, asked: Reading, chain: Chain | None) -> str:
 _UNTOUCHED = History()
 
 
-def claim_of(found: Found) -> Claim:
-    """Give an indicator as reputation sees it."""
+def claim_of(node: Node, found: Found) -> Claim:
+    """Give an indicator as reputation sees it; an issuer at home elsewhere is named with its node.
+
+    Two organizations may have one name on two nodes, and nobody must pass for another.
+    """
     hit = found.hit
+    name = hit.issuer_name or str(hit.issuer)
     return Claim(
         issuer=hit.issuer,
-        issuer_name=hit.issuer_name or str(hit.issuer),
+        issuer_name=name if hit.origin == node.identity.node_id else f"{name} (of node {hit.origin})",
         category=hit.category,
         method=hit.method,
         confidence=found.confidence,

@@ -25,7 +25,7 @@ from app.services import doubt, fill, gossip, hear, peering, recover
 from app.services.hear import Heard, Wanted
 from app.services.node import Node
 from app.services.positions import Position, Spending, issuers_of, read_position
-from app.services.remote import MAX_HELD, MAX_NOTES, Destination, Heads, Held, Remote, Unreachable
+from app.services.remote import MAX_HELD, MAX_NOTES, Destination, Heads, Held, PeerRefused, Remote, Unreachable
 from app.services.take_in import take_in
 from app.storage import deliveries, organizations, peers, replicas
 from app.storage.deliveries import Refused
@@ -113,7 +113,9 @@ async def run_once(
     await _fetch_refusals(step)
     async with node.store.write(step.actor) as write:
         await deliveries.note_level(write, peer_id, clock())
-    step.pulled.more |= step.pulled.filled > 0 or (answer.more and step.pulled.pages > 0)
+    if heard.crowded:
+        raise PeerRefused(f"It shows more than {hear.MAX_LOGS} logs; the others are left out.")
+    step.pulled.more |= step.pulled.filled > 0 or (answer.more and step.pulled.entries > 0)
     step.pulled.state = answer.state
     return step.pulled
 
@@ -290,12 +292,17 @@ async def _fetch_refusals(step: Round) -> None:
     async with step.node.store.read(step.actor) as tx:
         said = sum(item.refused_there for item in (await deliveries.of_peer(tx, peer_id)).values())
         known = await deliveries.refusals(tx, peer_id, None, REFUSALS)
+        own = {item.log.id for item in await replicas.heads_visible(tx, MAX_HELD, origin=step.node.identity.node_id)}
     cursor: str | None = None
     for _ in range(REFUSALS // PAGE_OF_REFUSALS if len(known) < min(said, REFUSALS) else 0):
         answer = await step.remote.refusals(step.to, cursor)
         now = step.clock()
         async with step.node.store.write(step.actor) as write:
-            rows = [Refused(item.log_id, item.index, item.code, item.detail, now) for item in answer.rows]
+            rows = [
+                Refused(item.log_id, item.index, item.code, item.detail, now)
+                for item in answer.rows
+                if item.log_id in own
+            ]
             await deliveries.save_refusals(write, peer_id, rows)
         # Stopped here, the next round fetches from the first page again.
         cursor = answer.next

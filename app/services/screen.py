@@ -83,7 +83,7 @@ async def screen(node: Node, questions: Questions, actor: Actor, rows: Sequence[
                 answer.found = sorted((*answer.found, *judged), key=lambda found: order(found.hit))
                 answer.chain, answer.address = reading.chain, reading.address
         if answer.found:
-            claims = tuple(claim_of(item) for item in answer.found)
+            claims = tuple(claim_of(node, item) for item in answer.found)
             if claims not in known:
                 known[claims] = reputation.of(claims, now)
             answer.reputation = known[claims]

@@ -64,6 +64,7 @@ class Hit(msgspec.Struct, frozen=True):
     issuer: UUID
     issuer_name: str | None
     issuer_kind: str | None
+    origin: str
     issued_at: datetime
     audience: dict[str, Any]
     tlp: str
@@ -101,6 +102,7 @@ def _select() -> Select[Any]:
             records.c.issuer,
             organizations.c.name,
             organizations.c.kind,
+            records.c.origin,
             records.c.issued_at,
             audiences.c.document,
             records.c.tlp,

@@ -6,7 +6,7 @@ parameter, so a stranger learns nothing from a 404 or a 422; public routes are p
 
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from app.domain.errors import Invalid, Unauthenticated
 from app.services import repeats
 from app.services.audit import Questions
 from app.services.authenticate import Authenticator
+from app.services.freshness import Freshness
 from app.services.node import Node
 from app.services.remote import Remote
 from app.services.repeats import Repeat
@@ -40,6 +41,7 @@ class Hall:
     metrics: Metrics
     settings: Settings
     clock: Callable[[], datetime]
+    freshness: Freshness = field(default_factory=Freshness)
 
     @property
     def url(self) -> str:

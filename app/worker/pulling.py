@@ -23,7 +23,8 @@ AT_ONCE = 8  # peers that are pulled from at once: what the database's connectio
 SCAN = 1.0  # seconds between looks at the list of peers: one that was just accepted is pulled from at once
 LONGEST_SLEEP = 5.0  # seconds: an operator's deed ends any pause
 WAIT = 25.0  # seconds of a long poll, jittered downwards by a fifth
-CUT_OFF = 2.0  # seconds, at most, before the next round after a long poll that was cut off
+CUT_OFF = 2.0  # seconds, at most, before the next round after a long poll that was cut off, or was of no use
+AT_LEAST = timedelta(seconds=1)  # that a long poll lasts after a round that brought nothing
 PAUSE_AFTER_ERROR = 1.0  # seconds, when this node's own database cannot do it
 TELL_AGAIN = 60.0  # seconds until a peer that has not accepted yet is told again
 
@@ -122,7 +123,13 @@ async def step(puller: Puller, peer_id: str) -> float:
         )
     await turns.succeed(node, turn.peer)
     # Stopped from here on, the next step begins with a round that finds nothing new.
-    return 0.0 if pulled.more else await _wait(puller, peer_id, pulled.state)
+    if pulled.more:
+        return 0.0
+    began = puller.clock()
+    pause = await _wait(puller, peer_id, pulled.state)
+    if pulled.entries or pulled.filled or puller.clock() - began >= AT_LEAST:
+        return pause
+    return pause or CUT_OFF * puller.random()
 
 
 async def _wait(puller: Puller, peer_id: str, state: str) -> float:
