@@ -185,11 +185,11 @@ def may_have(kind: str, index: int, access: Access, had_subject: bool, knew_issu
 
     `had_subject`: what the record follows stood in this log where the peer was served. `knew_issuer`: a report of its
     issuer did. Both are looked at only where the peer has left the log: from there on it gets what undoes or explains
-    what it has, and nothing new.
+    what it has, and nothing new; that too where it was served before, for the answer may have been lost.
     """
     if access.visible:
         return index >= access.from_index or kind in STATEMENTS
-    if index < access.served or not access.served:
+    if not access.served:
         return False
     return (
         kind == "node"

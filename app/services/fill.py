@@ -81,7 +81,7 @@ async def _due(tx: ReadTx, peer_id: str, now: datetime) -> list[Run]:
     """List what the peer can be asked for: of logs that it may read too, or shows, and that are not frozen."""
     shown = {log_id for log_id, item in (await deliveries.of_peer(tx, peer_id)).items() if item.head_at}
     runs: list[Run] = []
-    for log_id in await holes.logs_due(tx, now):
+    for log_id in await holes.logs_due(tx, peer_id, now):
         stored = await logs.find(tx, log_id)
         if stored is None or await evidence.is_frozen(tx, log_id):
             continue
@@ -90,7 +90,7 @@ async def _due(tx: ReadTx, peer_id: str, now: datetime) -> list[Run]:
         name = LogName.of(
             stored.origin, audiences.parse(dict(stored.audience)), stored.audience_key.endswith(".red"), stored.epoch
         )
-        due = await holes.due(tx, log_id, now, page.MAX_PAGE_ENTRIES)
+        due = await holes.due(tx, log_id, peer_id, now, page.MAX_PAGE_ENTRIES)
         runs += _runs(name, stored, due)
         if len(runs) >= RUNS:
             break

@@ -226,8 +226,10 @@ async def entries(node: Node, peer: Actor, log_id: str, start: int, stop: int | 
         if 0 < end < head.size:
             read = await gossip.tree_reader(tx, head, merkle.consistency_nodes(end, head.size))
             proof = merkle.consistency_proof(end, head.size, read)
-        lines = [page.header(log_id, start, end, head.size, head.note, proof)]
-        lines += await _lines(node, tx, shown, found)
+        lines, damaged = await _lines(node, tx, shown, found)
+    if damaged:
+        async with node.store.write(peer) as writing:
+            await holes.add_damaged(writing, log_id, damaged, now)
     if shown.access.visible and (end > shown.told.served or not shown.told.was_visible):
         assert peer.node is not None
         async with node.store.write(peer) as writing:
@@ -235,7 +237,7 @@ async def entries(node: Node, peer: Actor, log_id: str, start: int, stop: int | 
                 writing, peer.node, log_id, end, from_index=shown.access.from_index, visible=True
             )
     # Noted as served; if this ends here, the peer asks again and gets the same.
-    return b"".join((*lines, page.trailer(end)))
+    return b"".join((page.header(log_id, start, end, head.size, head.note, proof), *lines, page.trailer(end)))
 
 
 async def _get(node: Node, tx: ReadTx, log_id: str, now: datetime) -> Shown:
@@ -259,8 +261,8 @@ async def _taken(tx: ReadTx, shown: Shown, start: int, stop: int) -> list[Entry]
     return await logs.entries(tx, log, start, taken) if taken else []
 
 
-async def _lines(node: Node, tx: ReadTx, shown: Shown, found: Sequence[Entry]) -> list[bytes]:
-    """Write the entries, each with its body or bare, as the peer may have them."""
+async def _lines(node: Node, tx: ReadTx, shown: Shown, found: Sequence[Entry]) -> tuple[list[bytes], list[int]]:
+    """Write the entries, each with its body or bare, as the peer may have them; and tell which are damaged here."""
     access, log = shown.access, shown.head.log
     subjects, issuers = set(), set()
     if not access.visible:
@@ -269,16 +271,18 @@ async def _lines(node: Node, tx: ReadTx, shown: Shown, found: Sequence[Entry]) -
         subjects = await standing.subjects_before(tx, log.id, access.served, named)
         issuers = await standing.issuers_before(tx, log.id, access.served, stated)
     is_own = log.origin == node.identity.node_id
-    lines = []
+    lines, damaged = [], []
     for item in found:
-        # Who has left may not have got the answer in which something was served: it hears again what undoes it.
-        place = item.index if access.visible else max(item.index, access.served)
-        had = may_have(item.kind or "", place, access, item.subject in subjects, item.issuer in issuers)
-        lines.append(_line(item, had, "withheld" if access.visible else "ended", is_own=is_own))
-    return lines
+        had = may_have(item.kind or "", item.index, access, item.subject in subjects, item.issuer in issuers)
+        line = _line(item, had, "withheld" if access.visible else "ended", is_own=is_own)
+        if line is None:
+            damaged.append(item.index)
+        lines.append(line or page.bare(item.index, item.leaf_hash, "damaged"))
+    return lines, damaged
 
 
-def _line(item: Entry, had: bool, why: str, *, is_own: bool) -> bytes:
+def _line(item: Entry, had: bool, why: str, *, is_own: bool) -> bytes | None:
+    """Write one entry; None where the stored body is not the one that was signed."""
     if item.payload is None or item.keyid is None or item.signature is None:
         gone = item.hole is None or item.hole == "erased"
         return page.bare(item.index, item.leaf_hash, "erased" if is_own and gone else "refused")
@@ -286,7 +290,7 @@ def _line(item: Entry, had: bool, why: str, *, is_own: bool) -> bytes:
         return page.bare(item.index, item.leaf_hash, why)
     envelope = Envelope(item.payload, item.keyid, item.signature)
     if merkle.leaf_hash(envelope.to_bytes()) != item.leaf_hash:
-        return page.bare(item.index, item.leaf_hash, "damaged")
+        return None
     return page.entry(item.index, envelope)
 
 

@@ -31,6 +31,8 @@ from app.storage.tables import idempotency, indicators, log_entries, records, re
 T = TypeVar("T")
 
 PART = 1_000  # ids of one statement: SQLite takes 32,766 parameters, PostgreSQL 32,767
+# What no quota counts: without it nothing after it can be judged, or something false would stay.
+FREE_KINDS = ("organization", "group", "node", "revocation", "erasure")
 # What is left of a log that was purged: whose keys counted, who was in the group, what must stay erased.
 KEPT_KINDS = ("organization", "group", "node", "erasure")
 
@@ -236,11 +238,12 @@ async def restore_bodies(tx: WriteTx, items: Sequence[Arriving]) -> None:
 
 
 async def indicators_since(tx: ReadTx, origin: str, since: datetime) -> dict[UUID, int]:
-    """Count the indicators of the reports that came from an origin since a time, by their issuers."""
+    """Count the indicators that came from an origin since a time, by their issuers: one for what has none."""
+    counted = records.c.kind.not_in(FREE_KINDS)
     query = (
-        select(records.c.issuer, func.sum(reports.c.indicators))
-        .join(reports, reports.c.record_id == records.c.id)
-        .where(records.c.origin == origin, records.c.received_at >= since)
+        select(records.c.issuer, func.sum(func.coalesce(reports.c.indicators, 1)))
+        .outerjoin(reports, reports.c.record_id == records.c.id)
+        .where(records.c.origin == origin, records.c.received_at >= since, counted)
         .group_by(records.c.issuer)
     )
     return {issuer: int(count) for issuer, count in await tx.execute(query)}

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, tuple_, update
 
 from app.storage.columns import Id
 from app.storage.federation_tables import log_holes
@@ -19,6 +19,7 @@ from app.storage.tables import log_entries, logs
 
 # Why a body was not sent, or is not here any more; any other reason is the code of this node's own refusal.
 BARE = frozenset({"erased", "withheld", "ended", "damaged", "refused", "purged"})
+OTHERS = 8  # tries by which a body is sought at other peers at once; after them it takes its time
 OF_ACCESS = ("withheld", "ended", "purged")  # what comes back when access opens
 
 
@@ -66,6 +67,13 @@ async def add(tx: WriteTx, holes: Sequence[Hole]) -> None:
     await tx.insert_values(log_holes, (*_FIELDS, "refused"), rows)
 
 
+async def add_damaged(tx: WriteTx, log_id: str, indices: Sequence[int], now: datetime) -> None:
+    """Note entries whose stored body is not the one that was signed: any peer that has it is asked for it now."""
+    values = {"log_id": log_id, "reason": "damaged", "detail": "", "refused": False, "at": now, "next_try": now}
+    for index in indices:
+        await tx.insert_new(log_holes, {**values, "index": index})
+
+
 async def find(tx: ReadTx, log_id: str, index: int) -> Hole | None:
     """Find the hole at an index."""
     row = (await tx.execute(_HOLE.where(log_holes.c.log_id == log_id, log_holes.c.index == index))).first()
@@ -78,15 +86,21 @@ async def search(tx: ReadTx, log_id: str, after: int, limit: int) -> list[Hole]:
     return [Hole(*row) for row in await tx.execute(query.order_by(log_holes.c.index).limit(limit))]
 
 
-async def due(tx: ReadTx, log_id: str, now: datetime, limit: int) -> list[Hole]:
-    """List the holes of a log that are to be tried now, by index."""
-    query = _HOLE.where(log_holes.c.log_id == log_id, log_holes.c.next_try <= now)
+def _is_due(peer_id: str, now: datetime) -> ColumnElement[bool]:
+    """Say that a hole is to be tried now with a peer: its time has come, or another peer was asked and had nothing."""
+    elsewhere = and_(log_holes.c.next_try.is_not(None), log_holes.c.peer_id != peer_id, log_holes.c.tries < OTHERS)
+    return or_(log_holes.c.next_try <= now, elsewhere)
+
+
+async def due(tx: ReadTx, log_id: str, peer_id: str, now: datetime, limit: int) -> list[Hole]:
+    """List the holes of a log that are to be tried now with a peer, by index."""
+    query = _HOLE.where(log_holes.c.log_id == log_id, _is_due(peer_id, now))
     return [Hole(*row) for row in await tx.execute(query.order_by(log_holes.c.index).limit(limit))]
 
 
-async def logs_due(tx: ReadTx, now: datetime) -> list[str]:
-    """List the logs that have a hole to be tried now."""
-    query = select(log_holes.c.log_id).where(log_holes.c.next_try <= now).distinct().order_by(log_holes.c.log_id)
+async def logs_due(tx: ReadTx, peer_id: str, now: datetime) -> list[str]:
+    """List the logs that have a hole to be tried now with a peer."""
+    query = select(log_holes.c.log_id).where(_is_due(peer_id, now)).distinct().order_by(log_holes.c.log_id)
     return [row[0] for row in await tx.execute(query)]
 
 
@@ -131,17 +145,6 @@ async def retry_refused(tx: WriteTx, log_ids: Sequence[str], now: datetime) -> i
     """Let what this node refused in these logs be tried now: its policy has changed; give how many."""
     mine = log_holes.c.log_id.in_(log_ids) & log_holes.c.refused
     return (await tx.execute(update(log_holes).where(mine).values(next_try=now))).rowcount
-
-
-async def counts(tx: ReadTx) -> dict[str, dict[str, int]]:
-    """Count the holes of each log by reason."""
-    query = select(log_holes.c.log_id, log_holes.c.reason, func.count()).group_by(
-        log_holes.c.log_id, log_holes.c.reason
-    )
-    found: dict[str, dict[str, int]] = {}
-    for log_id, reason, count in await tx.execute(query):
-        found.setdefault(log_id, {})[reason] = count
-    return found
 
 
 async def refused_of_origin(tx: ReadTx, origin: str, after: tuple[str, int] | None, limit: int) -> list[Refusal]:

@@ -115,6 +115,11 @@ async def take_turn(tx: WriteTx, node_id: str, puller: str, now: datetime, until
     return bool((await tx.execute(turn)).rowcount)
 
 
+async def keep_turns(tx: WriteTx, puller: str, until: datetime) -> None:
+    """Stay the process that pulls, wherever this one is it, until a time."""
+    await tx.execute(update(peers).where(peers.c.puller == puller).values(puller_until=until))
+
+
 async def give_turn(tx: WriteTx, node_id: str, puller: str) -> None:
     """Let another process pull from a peer; nothing happens where this one has lost its turn meanwhile."""
     mine = (peers.c.node_id == node_id) & (peers.c.puller == puller)

@@ -268,16 +268,21 @@ async def test_holes_are_due_in_time_and_postponed(store):
             hole("log", 2, "bad_signature", START),
         ]
         await holes.add(tx, noted)
-        assert await holes.due(tx, "log", START, 10) == [noted[2]]
-        assert await holes.due(tx, "log", START + HOUR, 10) == noted[1:]
-        assert await holes.due(tx, "log", START + HOUR, 1) == noted[1:2]
-        assert await holes.logs_due(tx, START) == ["log"]
+        assert await holes.due(tx, "log", "there", START, 10) == [noted[2]]
+        assert await holes.due(tx, "log", "there", START + HOUR, 10) == noted[1:]
+        assert await holes.due(tx, "log", "there", START + HOUR, 1) == noted[1:2]
+        assert await holes.logs_due(tx, "there", START) == ["log"]
         later = replace(noted[2], reason="refused", next_try=START + 2 * HOUR, tries=1)
         await holes.postpone(tx, later)
-        assert await holes.logs_due(tx, START) == []
+        assert await holes.logs_due(tx, "there", START) == []
         assert await holes.find(tx, "log", 2) == later
+        assert await holes.due(tx, "log", "another", START, 10) == [noted[1], later], (
+            "who was not asked yet is, at once"
+        )
+        await holes.postpone(tx, replace(later, tries=holes.OTHERS))
+        assert await holes.due(tx, "log", "another", START, 10) == [noted[1]]
+        await holes.postpone(tx, later)
         assert await holes.find(tx, "log", 3) is None
-        assert await holes.counts(tx) == {"log": {"erased": 1, "damaged": 1, "refused": 1}}
         assert await holes.search(tx, "log", 0, 1) == [noted[1]]
     with pytest.raises(DuplicateRow):
         async with store.write(ME) as tx:
@@ -297,7 +302,7 @@ async def test_what_is_refused_is_told_to_its_origin_and_may_be_tried_again(stor
         ]
         assert await holes.refused_of_origin(tx, "there", ("log", 1), 10) == told[1:]
         assert await holes.retry_refused(tx, ["log"], START) == 2
-        assert [item.index for item in await holes.due(tx, "log", START, 10)] == [1, 3]
+        assert [item.index for item in await holes.due(tx, "log", "there", START, 10)] == [1, 3]
 
 
 async def test_what_was_withheld_is_asked_for_when_access_opens(store):
@@ -306,7 +311,7 @@ async def test_what_was_withheld_is_asked_for_when_access_opens(store):
         reasons = ("withheld", "ended", "purged", "erased", "over_quota")
         await holes.add(tx, [hole("log", index, reason) for index, reason in enumerate(reasons)])
         assert await holes.open_access(tx, "log", START, start=1) == 2
-        assert [item.index for item in await holes.due(tx, "log", START, 10)] == [1, 2]
+        assert [item.index for item in await holes.due(tx, "log", "there", START, 10)] == [1, 2]
         assert await holes.open_access(tx, "log", START) == 3
 
 
@@ -320,7 +325,7 @@ async def test_a_hole_is_filled_once_and_a_record_that_waits_arrives_later(store
         await holes.fill(tx, "log", [Filled(0, said[0].id, 1), Filled(1, said[1].id, None)])
         await holes.fill(tx, "log", [Filled(0, said[0].id, 1), Filled(1, said[1].id, None)])  # said again: as it was
         await holes.fill(tx, "log", [])
-        assert [item.index for item in await holes.due(tx, "log", START, 10)] == [2]
+        assert [item.index for item in await holes.due(tx, "log", "there", START, 10)] == [2]
         assert await logs.last_arrival(tx) == 1
         await logs.arrive(tx, [said[1].id])
         assert await logs.last_arrival(tx) == 2
