@@ -83,7 +83,8 @@ async def wait(
 ) -> Response:
     """Answer as soon as something that the peer may read has moved, without saying what."""
     hall, peer = _caller(request)
-    return json_answer({"state": await offer.wait(hall.node, peer, state, timeout, hall.clock)})
+    with hall.waiting.one(peer.principal):
+        return json_answer({"state": await offer.wait(hall.node, peer, state, timeout, hall.clock)})
 
 
 @router.get("/logs/{log_id}/entries")

@@ -23,9 +23,10 @@ from app.services.node import Node
 from app.services.remote import Remote
 from app.services.repeats import Repeat
 from app.settings import Settings
-from app.web.limits import Budgets
+from app.web.limits import AtOnce, Budgets
 from app.web.metrics import Metrics
 
+MAX_WAITING = 4  # long polls of one peer at once: one for each of its processes, and room for those that were cut off
 _IDEMPOTENCY_KEY = re.compile(r'"?[!#-~]{1,255}"?')
 
 
@@ -42,6 +43,7 @@ class Hall:
     settings: Settings
     clock: Callable[[], datetime]
     freshness: Freshness = field(default_factory=Freshness)
+    waiting: AtOnce = field(default_factory=lambda: AtOnce(MAX_WAITING))
 
     @property
     def url(self) -> str:

@@ -5,6 +5,9 @@ question, so that nobody's use is felt, or seen, by another.
 """
 
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -76,6 +79,28 @@ class Budgets:
             self._window = window
             self._spent.clear()
         return max(1, int((window + 1) * WINDOW - now))
+
+
+class AtOnce:
+    """How many requests of one kind each caller has under way in this process, at most `most`."""
+
+    def __init__(self, most: int) -> None:
+        """Start with none."""
+        self._most = most
+        self._under_way: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, who: str) -> Iterator[None]:
+        """Count one request while it is answered. Raises TooMany: the caller has as many as it may."""
+        if self._under_way[who] >= self._most:
+            raise TooMany(f"At most {self._most} of these requests are answered at once.", retry_after=1)
+        self._under_way[who] += 1
+        try:
+            yield
+        finally:
+            self._under_way[who] -= 1
+            if not self._under_way[who]:
+                del self._under_way[who]
 
 
 async def read_body(request: Request, most: int, media_types: tuple[str, ...]) -> bytes:

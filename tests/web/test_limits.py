@@ -1,10 +1,12 @@
 """Limits: a budget is spent by one organization, and a body is read no further than its limit."""
 
+from contextlib import suppress
+
 import pytest
 
 from app.domain.errors import TooLarge, TooMany, UnsupportedMediaType
 from app.settings import Settings
-from app.web.limits import Budgets, read_body
+from app.web.limits import AtOnce, Budgets, read_body
 
 
 class Reader:
@@ -88,3 +90,19 @@ async def test_another_type_is_not_read(headers):
     with pytest.raises(UnsupportedMediaType):
         await read_body(reader, 5, ("text/csv",))
     assert reader.read == 0
+
+
+def test_a_caller_has_so_many_requests_under_way_and_no_more():
+    waiting = AtOnce(2)
+    with waiting.one("a"):
+        with waiting.one("a"):
+            with pytest.raises(TooMany), waiting.one("a"):
+                pass
+            with waiting.one("b"):
+                pass
+        with waiting.one("a"):
+            pass
+    with suppress(ValueError), waiting.one("a"):
+        raise ValueError
+    with waiting.one("a"), waiting.one("a"):
+        pass
