@@ -92,30 +92,70 @@ def add(data: Path, url: str, fingerprint: str | None, as_json: bool) -> None:
         told = fingerprint
         if told is None:
             said = node_record.parse(await client.node_record(url))
-            say(f"The node at {url} calls itself {plain(said.name)}.")
-            say(f"Its fingerprint is {said.fingerprint}: compare it with what its operator tells you.")
-            if not click.confirm("Is it the same?", err=True):
-                raise click.Abort
             told = said.fingerprint
+            _compare(f"The node at {url}", said.name, told)
         added = await peering.propose(node, actor, client, url, moment, fingerprint=told)
-        return _document(added, None) | {"own_fingerprint": _own_fingerprint(node)}
+        _, known = await peering.get_peer(node, actor, added.node_id)
+        return _document(added, known) | {"own_fingerprint": _own_fingerprint(node)}
 
-    added = _ask(data, propose)
-    if as_json:
-        print_document(added)
-    elif added["state"] == "active":
-        click.echo(f"{added['node']} is a peer now: both sides accept.")
-    else:
-        click.echo(f"{added['node']} is proposed: it becomes a peer when its operator runs `watchfire peer add`")
-        click.echo(f"with this node's URL, and compares the fingerprint {added['own_fingerprint']}.")
-        if added["error"]:
-            click.echo(f"It could not be told yet: {plain(added['error'])}")
+    _tell_state(_ask(data, propose), as_json)
 
 
 def _own_fingerprint(node: "Node") -> str:
     from app.domain import signing  # noqa: PLC0415
 
     return signing.fingerprint(node.identity.keys[0])
+
+
+@peer.command()
+@_NODE
+@click.option("--fingerprint", help="What the other operator has told you; without it you are asked.")
+@data_option
+@json_option
+def accept(data: Path, node_name: str, fingerprint: str | None, as_json: bool) -> None:
+    """Accept a node that has proposed itself; one that only pulls has no URL to `add`."""
+
+    async def change(node: "Node", actor: "Actor", client: "Client", moment: datetime) -> dict[str, Any]:
+        from app.services import peering  # noqa: PLC0415
+
+        found, known = await find_peer(node, actor, node_name)
+        told, has = fingerprint, peering.fingerprint_of(known)
+        if told is None:
+            _compare(f"The node {found.node_id}", known.name, has)
+        elif told.strip().lower() != has:
+            raise click.UsageError(f"This node has another fingerprint: {has}.")
+        return _document(await peering.decide(node, actor, client, found.node_id, "accept", moment), known)
+
+    _tell_state(_ask(data, change), as_json)
+
+
+def _compare(subject: str, name: str, fingerprint: str) -> None:
+    """Let a person compare a fingerprint. Raises click.Abort."""
+    say(f"{subject} calls itself {name}.")
+    say(f"Its fingerprint is {fingerprint}: compare it with what its operator tells you.")
+    if not click.confirm("Is it the same?", err=True):
+        raise click.Abort
+
+
+def _tell_state(document: dict[str, Any], as_json: bool) -> None:
+    """Say how far a peering is after this side's word, and who has to do what."""
+    if as_json:
+        print_document(document)
+        return
+    who = f"{plain(document['name'])} ({document['node']})"
+    if document["state"] == "active":
+        click.echo(f"{who} is a peer now: both sides accept.")
+    elif document["state"] == "proposed":
+        click.echo(f"{who} has not accepted this node yet; both sides must. Its operator runs")
+        click.echo(
+            "  watchfire peer add <this node's URL>   or, where this node has none,   watchfire peer accept <its id>"
+        )
+        if "own_fingerprint" in document:
+            click.echo(f"and compares this node's fingerprint: {document['own_fingerprint']}")
+    else:
+        click.echo(f"{who} is {document['state']}: nothing is exchanged, but what undoes what it already has.")
+    if document["error"]:
+        click.echo(f"It could not be told yet, and will be later: {plain(document['error'])}")
 
 
 @peer.command(name="list")
@@ -167,7 +207,7 @@ def _decide(data: Path, node_name: str, deed: str, as_json: bool) -> None:
         found, known = await find_peer(node, actor, node_name)
         return _document(await peering.decide(node, actor, client, found.node_id, deed, moment), known)
 
-    show(_ask(data, change), as_json=as_json)
+    _tell_state(_ask(data, change), as_json)
 
 
 @peer.command()

@@ -34,7 +34,7 @@ def decode(data: bytes) -> Any:
     if len(data) > MAX_BYTES:
         raise InvalidRecord(f"The document has {len(data)} bytes; at most {MAX_BYTES} are read.")
     try:
-        document = json.loads(data, parse_float=_refuse_number, parse_constant=_refuse_number)
+        document = _DECODER.decode(data.decode())
     except (ValueError, RecursionError) as error:
         raise InvalidRecord("The document is not JSON that this node reads: UTF-8, without floats.") from error
     _check(document, 0)
@@ -44,15 +44,19 @@ def decode(data: bytes) -> Any:
 
 
 def _dump(document: Any) -> bytes:
-    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     try:
-        return text.encode()
+        return _ENCODER.encode(document).encode()
     except UnicodeEncodeError as error:
         raise InvalidRecord("The document has a text with a lone surrogate.") from error
 
 
 def _refuse_number(text: str) -> NoReturn:
     raise ValueError(text)
+
+
+# Made once: for a small document the making costs as much as the reading.
+_DECODER = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _check(value: Any, depth: int) -> None:

@@ -137,7 +137,8 @@ def read(raw: bytes) -> Page:
     2. Header and end agree; the page is within the log, and empty only where the log ends.
     3. There is an entry for each index, in order.
 
-    Raises InvalidPage. Not checked: that the records are records, and everything that `verify` proves.
+    Raises InvalidPage; bytes that are no record are not the page's fault: their entry says so. Not checked: everything
+    that `verify` proves.
     """
     # 1
     lines = raw.count(b"\n")
@@ -241,7 +242,7 @@ def _read_entry(line: bytes) -> Entry:
     if match is not None:
         index, keyid, payload, signature = match.groups()
         envelope = Envelope(payload, keyid.decode(), base64.b64decode(signature))
-        return Entry(int(index), merkle.leaf_hash(envelope.to_bytes()), envelope)
+        return Entry.of(int(index), envelope)
     document = _read_line(line, _BARE)
     return Entry(
         reading.integer(document["index"], "/index", 0, MAX_INTEGER),

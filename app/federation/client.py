@@ -4,6 +4,7 @@ The rule here: every request is signed for one node, one path and one body; ever
 of time and size, and is nothing but well formed afterwards.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -51,7 +52,7 @@ BUSY = frozenset({429, 502, 503, 504})  # statuses after which the same request 
 _LogId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 _Index = Annotated[int, msgspec.Meta(ge=0, le=merkle.MAX_SIZE)]
 _State = Annotated[str, msgspec.Meta(max_length=MAX_STATE)]
-_Leaf = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+_LEAF = re.compile(r"[0-9a-f]{64}")
 _Said = TypeVar("_Said")
 
 
@@ -73,7 +74,7 @@ class _Head(msgspec.Struct):
 
 class _Heads(msgspec.Struct):
     state: _State
-    heads: list[msgspec.Raw]
+    heads: list[_Head]
     nodes: list[msgspec.Raw] = []
     gossip: list[str] = []
     show: list[str] = []
@@ -91,7 +92,7 @@ class _Taken(msgspec.Struct):
 class _Refusal(msgspec.Struct):
     log: _LogId
     index: _Index
-    leaf: _Leaf
+    leaf: str
     code: str
     detail: str
 
@@ -140,7 +141,7 @@ class Client:
         said = _read(await self._call(to, "POST", "/heads", body, most=MAX_ANSWER), _Heads)
         return Heads(
             state=said.state,
-            heads=tuple(head for item in said.heads[:MAX_HEADS] if (head := _head(item)) is not None),
+            heads=tuple(_head(item) for item in said.heads[:MAX_HEADS]),
             nodes=tuple(bytes(item) for item in said.nodes),
             gossip=tuple(said.gossip[:MAX_NOTES]),
             show=tuple(said.show[:MAX_HELD]),
@@ -224,23 +225,23 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _read(content: bytes | msgspec.Raw, kind: type[_Said]) -> _Said:
+def _read(content: bytes, kind: type[_Said]) -> _Said:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise PeerRefused("The answer is not what the protocol says.") from error
 
 
-def _head(raw: msgspec.Raw) -> RemoteHead | None:
-    """Read a head; None for one that cannot be read here: a later version may have audiences of another kind."""
+def _head(item: _Head) -> RemoteHead:
     try:
-        item = _read(raw, _Head)
         audience = audiences.parse(item.audience)
-    except (PeerRefused, InvalidRecord):
-        return None
+    except InvalidRecord as error:
+        raise PeerRefused("The answer names an audience that is none.") from error
     return RemoteHead(item.id, item.origin, audience, item.red, item.epoch, item.note, item.start, item.ended)
 
 
 def _refusal(item: _Refusal) -> RemoteRefusal:
-    words = _printable(item.detail[:MAX_TEXT])
-    return RemoteRefusal(item.log, item.index, bytes.fromhex(item.leaf), _printable(item.code[:MAX_CODE]), words)
+    if not _LEAF.fullmatch(item.leaf):
+        raise PeerRefused("The answer names an entry by what is no leaf hash.")
+    code, words = _printable(item.code[:MAX_CODE]), _printable(item.detail[:MAX_TEXT])
+    return RemoteRefusal(item.log, item.index, bytes.fromhex(item.leaf), code, words)

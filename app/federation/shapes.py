@@ -16,8 +16,10 @@ from app.services.read_log import Proof
 from app.services.remote import MAX_HELD, MAX_NOTES, Heads, Held, PeeringAnswer, Refusals
 from app.web.bodies import parse_json, parse_model
 
+MAX_COUNT = 2**31 - 1  # what every database keeps as an integer
 LogId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Size = Annotated[int, Field(strict=True, ge=0, le=merkle.MAX_SIZE)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
 Root = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Note = Annotated[str, Field(max_length=checkpoint.MAX_NOTE_BYTES)]
 
@@ -29,7 +31,7 @@ class _Said(BaseModel):
 class HeadsIn(_Said):
     """What a peer holds: log, size, root, and how many entries it refused; and checkpoints of third nodes' logs."""
 
-    logs: list[tuple[LogId, Size, Root, Size]] = Field(max_length=MAX_HELD)
+    logs: list[tuple[LogId, Size, Root, Count]] = Field(max_length=MAX_HELD)
     gossip: list[Note] = Field(default=[], max_length=MAX_NOTES)
 
     def held(self) -> list[Held]:

@@ -26,12 +26,15 @@ async def open_epoch(node: Node, actor: Actor, log_id: str, now: datetime) -> st
     access.check_act(actor, "operate")
     async with node.store.write(actor) as tx:
         await logs.hold_sequencer(tx, wait=True)
-        log = await logs.find(tx, log_id)
+        shown = {item.log_id: item for item in await logs.shown(tx)}.get(log_id)
+        log = await logs.find(tx, log_id) if shown is None else await logs.find_shown(tx, shown)
         if log is None or log.origin != node.identity.node_id:
             raise NotFound("This node has no such log of its own.")
-        shown = {item.log_id: item for item in await logs.shown(tx)}.get(log_id)
         if shown is None or shown.size <= (await logs.head(tx, log_id)).size:
             raise Conflict("Nothing is missing at the end of this log: it goes on as it is.")
+        newest = await logs.find_own(tx, log.audience_id, log.origin)
+        if newest is not None and newest.epoch > log.epoch:
+            raise Conflict("A newer epoch of this log is open already.")
         name = checkpoint.log_id(log.origin, log.audience_key, log.epoch + 1)
         await logs.ensure(tx, name, log.origin, log.audience_id, log.epoch + 1)
         opened = await logs.find(tx, name)
@@ -43,11 +46,13 @@ async def open_epoch(node: Node, actor: Actor, log_id: str, now: datetime) -> st
 
 
 async def _opening(node: Node, tx: WriteTx, log: Log, previous: str, now: datetime) -> list[Pending]:
-    """Make the first entries of an epoch: what it follows, and the organizations of the one before."""
+    """Make the first entries of an epoch: what it follows, the statements owed already, and the organizations anew."""
     audience = audiences.parse(log.audience)
+    owed = await logs.pending_statements(tx, log.audience_id)
     await rotate.state_key(node, tx, audience, log.audience_id, log.audience_key, now, previous)
     for organization in await records.introduced_organizations(tx, log.audience_id):
         await membership.state_anew(node, tx, organization, now)
-    opening = await logs.pending_statements(tx, log.audience_id, now)
+    naming, *stated = (item for item in await logs.pending_statements(tx, log.audience_id) if item not in owed)
+    opening = [naming, *owed, *stated]
     await logs.settle(tx, opening)
     return opening

@@ -68,6 +68,7 @@ async def _look(store: Store, now: datetime) -> AsyncIterator[Finding]:
     advice = "the database file is damaged; stop the node and restore the backup"
     yield _list("damage", damage, "The database finds no damage in itself.", advice)
     yield await _clock(store, now)
+    yield await _restored(store)
     yield await _debt(store, now)
 
 
@@ -108,3 +109,15 @@ async def _debt(store: Store, now: datetime) -> Finding:
         said = f"What was accepted {seconds:.0f} s ago is in no log yet: is the node running? Start `watchfire serve`."
         return Finding("owed", ok=False, sentence=said)
     return Finding("owed", ok=True, sentence="Nothing waits for its place in a log.")
+
+
+async def _restored(store: Store) -> Finding:
+    ahead = await condition.logs_published_ahead(store)
+    if not ahead:
+        return Finding("restored", ok=True, sentence="No log of this node was published further than is stored here.")
+    more = "" if len(ahead) == 1 else f" and {len(ahead) - 1} more"
+    said = (
+        f"The log {ahead[0]}{more} was published further than is stored here: let the node run until its peers have "
+        "given the entries back; if nobody has them, `watchfire log new-epoch`."
+    )
+    return Finding("restored", ok=False, sentence=said)

@@ -83,7 +83,7 @@ def _judge_open(stored: Stored, index: int, shown: Shown) -> tuple[str, str]:
     if stored.erased:
         return "may_not", "It was erased; its leaf hash is all that is served."
     if not may_have(stored.kind, index, shown.access, had_subject=False, knew_issuer=False):
-        return "may_not", "The peer gets its bare leaf hash: it came before the peer joined, or after it left."
+        return "may_not", "The peer gets its bare leaf hash: it stands where the peer does not read."
     if index < shown.access.served:
         return "served", "It was sent to the peer, which has not acknowledged it yet."
     return "may_have", "The peer may fetch it, and has not done so yet."
@@ -106,6 +106,8 @@ def _peering(peer: Peer) -> str:
 def _access(shown: Shown | None) -> tuple[str, ...]:
     if shown is None:
         return ()
+    if shown.lapsed:
+        return ("The node of the group's steward has not been heard for a day: until it is, nothing new is served.",)
     if not shown.access.visible:
         return (f"The peer has left the log; it was served {shown.access.served} entries before.",)
     if shown.access.from_index:

@@ -21,7 +21,7 @@ from app.domain.peer import STATEMENTS, Policy
 from app.services import hear
 from app.services.keeping import Desk
 from app.services.node import Node
-from app.services.positions import find_group, issuers_of, read_keys
+from app.services.positions import Spending, find_group, issuers_of, read_keys
 from app.services.remote import Destination, Remote, Unreachable
 from app.services.take_in import hole_of
 from app.storage import deliveries, evidence, holes, logs, organizations, peers
@@ -143,8 +143,10 @@ async def _judge(
         keys = await read_keys(tx, run.log, signer, run.start)
         homes = await organizations.homes(tx, sorted(issuers_of(came)))
         group = await find_group(tx, run.log)
+        spending = await Spending.load(tx, run.log.origin, now)
     serving = run.log.origin == peer_id
-    return await asyncio.to_thread(page.judge, came, run.log, keys, homes, group, policy, serving)
+    verdicts = await asyncio.to_thread(page.judge, came, run.log, keys, homes, group, policy, serving)
+    return spending.judge(verdicts, policy)
 
 
 def _match(index: int, leaf: bytes, entries: dict[int, Entry]) -> Entry:

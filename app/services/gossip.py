@@ -7,6 +7,7 @@ contradicts what this node holds becomes evidence, which anybody can verify; tha
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from app.domain import audience as audiences
 from app.domain import checkpoint, merkle, node_record, page
@@ -35,6 +36,13 @@ class Compared:
     evidence: list[str]
 
 
+class Signer(NamedTuple):
+    """The record of a log's node: as it was signed, and read."""
+
+    document: bytes
+    record: NodeRecord
+
+
 async def to_show(node: Node, tx: ReadTx) -> list[str]:
     """Give checkpoints of third nodes' logs that the transaction's actor, a peer, may read too.
 
@@ -56,12 +64,16 @@ async def compare(node: Node, peer: Actor, notes: Sequence[str], now: datetime) 
     """
     answers: dict[str, str] = {}
     found: list[Evidence] = []
+    signers: dict[str, Signer | None] = {}
     async with node.store.read(peer) as tx:
         for note in notes[:MAX_NOTES]:
             head = await _known(node, tx, note)
             if head is None:
                 continue
-            behind, document = await _compare(tx, head, note)
+            origin = head.log.origin
+            if origin not in signers:
+                signers[origin] = await _signer(tx, origin)
+            behind, document = await _compare(tx, head, note, signers[origin])
             if behind or document is not None:
                 answers[head.log.id] = head.note
             if document is not None:
@@ -88,7 +100,12 @@ async def _known(node: Node, tx: ReadTx, note: str) -> LogHead | None:
     return await peer_access.head_of(tx, log) if _is_third(node, tx, log.origin) else None
 
 
-async def _compare(tx: ReadTx, held: LogHead, note: str) -> tuple[bool, bytes | None]:
+async def _signer(tx: ReadTx, origin: str) -> Signer | None:
+    known = await peers.find_node(tx, origin)
+    return None if known is None else Signer(known.document, node_record.parse(known.document))
+
+
+async def _compare(tx: ReadTx, held: LogHead, note: str, known: Signer | None) -> tuple[bool, bytes | None]:
     """Compare a checkpoint with the one held of the same log: whether that is behind, and evidence of a fork.
 
     1. Both are signed by the log's node, by its record; else nothing is said.
@@ -96,13 +113,11 @@ async def _compare(tx: ReadTx, held: LogHead, note: str) -> tuple[bool, bytes | 
     3. A larger one cannot be judged here, and none while what is held is not whole: the other side can.
     4. A smaller one must be the beginning of what is held.
     """
-    known = await peers.find_node(tx, held.log.origin)
     if known is None:
         return False, None
     try:
         # 1
-        signer = node_record.parse(known.document)
-        theirs, mine = _read(note, held, signer), _read(held.note, held, signer)
+        theirs, mine = _read(note, held, known.record), _read(held.note, held, known.record)
         # 2
         if theirs.size == mine.size:
             return False, None if theirs.root == mine.root else proofs.fork(known.document, held.note, note)

@@ -14,9 +14,9 @@ from app.domain import audience as audiences
 from app.domain.actor import Actor
 from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from app.domain.marking import Pap, Tlp
-from app.services import admit, audit, repeats, signers
+from app.services import admit, audit, pull, repeats, signers
 from app.services.node import Node
-from app.services.remote import Destination, Remote
+from app.services.remote import Remote
 from app.services.repeats import Repeat
 from app.storage import groups, organizations, peers
 from app.storage.groups import Group as Group  # noqa: PLC0414 - part of this floor's interface
@@ -123,13 +123,14 @@ async def change_members(
         group = await groups.get_known(reading_tx, group_id)
         home = await _home(reading_tx, group)
         leader = await peers.find(reading_tx, home)
+        to = None if leader is None else await pull.destination(reading_tx, leader)
     if home == node.identity.node_id:
         return await _change(node, actor, group_id, change, now, expected=expected, leaves=leaves)
     if not leaves or actor.organization not in group.members:
         raise Forbidden("The group is led on another node: only its steward changes it there; a member may leave.")
-    if remote is None or leader is None or leader.url is None:
+    if remote is None or to is None:
         raise Forbidden("The group is led on another node, which cannot be asked from here: leave it by the API.")
-    await remote.leave_group(Destination(home, leader.url), group_id, actor.organization)
+    await remote.leave_group(to, group_id, actor.organization)
     return await _depart(node, actor, group_id, now)
 
 

@@ -17,6 +17,8 @@ from app.domain.entry_rules import LogName
 from app.domain.errors import InvalidProof, Meaning, NotNext
 from app.domain.node_record import NodeRecord
 from app.domain.peer import Policy
+from app.domain.record import Group
+from app.domain.record import parse as parse_record
 from app.services import peering
 from app.services.node import Node
 from app.services.remote import MAX_HELD, Heads, RemoteHead
@@ -196,6 +198,18 @@ class _Ear:
             await self._leave(log, log.audience.group)
         if not head.ended and (before.ended or head.start < before.access_from):
             await holes.open_access(self.tx, log.id, self.now, start=head.start)
+            if before.ended and log.audience.group is not None:
+                await self._come_back(log, log.audience.group)
+
+    async def _come_back(self, log: LogName, group_id: UUID) -> None:
+        """Take in again who belongs to a group that this node was out of, as its steward's newest record has it."""
+        group = await groups.find(self.tx, group_id)
+        for envelope in reversed(await log_facts.statements(self.tx, log.id, self.held.get(log.id, 0))):
+            body = parse_record(envelope.payload, kept=True).body
+            if isinstance(body, Group) and group is not None and body.version == group.version:
+                whole = replace(group, members=body.members, nodes=body.nodes)
+                await groups.replace_members(self.tx, whole, self.now)
+                return
 
     async def _leave(self, log: LogName, group_id: UUID) -> None:
         """Purge a log that this node may not read any more; from the steward's node, all logs of the group."""

@@ -29,6 +29,11 @@ class KnownHeads:
         self.vouched = False
         self.asked: set[str] = set()
 
+    def begin(self) -> None:
+        """Make the file, if there is none, so that from now on its absence tells that it was lost."""
+        if self.path is not None:
+            self.path.touch(0o600)
+
     def remember(self, notes: Mapping[str, str]) -> None:
         """Add the checkpoints of logs, by log id. Not flushed: what a power failure takes, the peers know."""
         if self.path is None or not notes:

@@ -32,7 +32,7 @@ ANSWER_BYTES = 12 * 1024 * 1024  # bytes of heads and node records in one answer
 MAX_CHECKED = 20  # receipts of earlier sizes checked at one question: each costs some 20 reads
 MAX_REFUSALS = 1_000  # rows of one answer
 LOOK_EVERY = 5.0  # seconds between looks while a peer waits: what another process has moved
-COALESCE = 0.1  # seconds: what moves within it is seen by one look
+COALESCE = 0.1  # seconds from one look to the next, however much moves: the first move is seen at once
 HEAD_BYTES = 600  # bytes of a head beside the organizations that its audience names
 NAME_BYTES = 40  # bytes of a named organization
 
@@ -140,8 +140,8 @@ async def _add_head(node: Node, tx: ReadTx, answer: _Answer, shown: Shown) -> No
             red=shown.head.red,
             epoch=log.epoch,
             note=shown.head.note,
-            start=shown.access.from_index,
-            ended=not shown.access.visible,
+            start=shown.head.size if shown.lapsed else shown.access.from_index,
+            ended=not shown.access.visible and not shown.lapsed,
         )
     )
 
@@ -201,12 +201,13 @@ async def wait(node: Node, peer: Actor, state: str, seconds: float, clock: Calla
     while True:
         number = node.moved.number
         seen = await _look(node, peer, clock())
-        left = end - loop.time()
+        looked = loop.time()
+        left = end - looked
         if seen != state or left <= 0:
             return seen
         if number == node.moved.number:
             await node.moved.wait(min(left, LOOK_EVERY))
-        await asyncio.sleep(min(COALESCE, max(0.0, end - loop.time())))
+        await asyncio.sleep(max(0.0, min(looked + COALESCE, end) - loop.time()))
 
 
 async def entries(node: Node, peer: Actor, log_id: str, start: int, stop: int | None, now: datetime) -> bytes:

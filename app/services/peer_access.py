@@ -26,11 +26,15 @@ ABSENT = "There is no such log, or it is not for you."
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A log that the peer may know of: its head here, what the peer may have of it, and what it had before."""
+    """A log that the peer may know of: its head here, what the peer may have of it, and what it had before.
+
+    `lapsed`: nothing is served of it until the node of the group's steward is heard again; the peer is not put out.
+    """
 
     head: LogHead
     access: Access
     told: PeerLog
+    lapsed: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -62,7 +66,7 @@ class Rights:
                 log = await logs.find(tx, log_id)
                 head = None if log is None else await head_of(tx, log)
                 if head is not None:
-                    yield Shown(head, Access(visible=False, served=told.served), told)
+                    yield self._left(tx, head, told)
 
     async def judge(self, tx: ReadTx, heads: Sequence[LogHead]) -> list[Shown]:
         """Give those of the logs, which are the peer's by audience or origin, that it may read now."""
@@ -88,7 +92,12 @@ class Rights:
                 return shown
         if head is None or told is None or not told.served:
             raise NotFound(ABSENT)
-        return Shown(head, Access(visible=False, served=told.served), told)
+        return self._left(tx, head, told)
+
+    def _left(self, tx: ReadTx, head: LogHead, told: PeerLog) -> Shown:
+        # Whoever is in the group, as far as is known here, can have lost an own log of it by the lapse alone.
+        lapsed = self._active and _group_of(head) is not None and head.log.audience_id in tx.audiences
+        return Shown(head, Access(visible=False, served=told.served), told, lapsed)
 
     def _may_read(self, head: LogHead, group: GroupStanding | None) -> bool:
         """Tell whether the peer may read a log that is its own by audience or origin.
@@ -120,8 +129,8 @@ class Rights:
     async def _start(self, tx: ReadTx, head: LogHead, group: UUID | None) -> int:
         if group is None or head.log.origin == self._peer_id:
             return 0
-        joined_at = await standing.joined_at(tx, group, self._peer_id)
-        return head.size if joined_at is None else await standing.first_after(tx, head.log.id, joined_at)
+        joined = await standing.joined_with(tx, group, self._peer_id)
+        return head.size if joined is None else await standing.first_after(tx, head.log.id, joined)
 
 
 async def around(tx: ReadTx, start: str = "", origin: str | None = None) -> AsyncIterator[list[LogHead]]:

@@ -253,10 +253,12 @@ async def tell(node: Node, remote: Remote, node_id: str, now: datetime) -> Peer:
     except (Unreachable, PeerRefused) as error:
         return await _note_failure(node, node_id, error.detail, now)
     # The other side knows; if this ends here, telling it again gives the same answer.
-    return await _take_answer(node, node_id, answer, now)
+    return await _take_answer(node, peer, answer, now)
 
 
-async def _take_answer(node: Node, node_id: str, answer: PeeringAnswer, now: datetime) -> Peer:
+async def _take_answer(node: Node, asked: Peer, answer: PeeringAnswer, now: datetime) -> Peer:
+    """Take in whether a peer accepts this node, unless it has said so anew while its answer was on its way."""
+    node_id = asked.node_id
     try:
         said = node_record.parse(answer.record)
     except Invalid as error:
@@ -265,6 +267,9 @@ async def _take_answer(node: Node, node_id: str, answer: PeeringAnswer, now: dat
         return await _note_failure(node, node_id, "Another node answers at its URL.", now)
     try:
         async with node.store.write(system(node.operator)) as tx:
+            peer = await peers.get(tx, node_id, for_change=True)
+            if (peer.accepted_there, peer.changed_at) != (asked.accepted_there, asked.changed_at):
+                return peer
             await learn(tx, answer.record, now)
             deed = "other_accepts" if answer.accepted else "other_refuses"
             peer = await _change(tx, node_id, deed, now, tried_at=now, error=None)

@@ -4,7 +4,6 @@ The rule here: which keys count at an index follows from the accepted statements
 whenever a page was not written.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +21,6 @@ from app.storage import arriving, groups, log_facts, logs
 from app.storage.store import ReadTx
 
 OVER_QUOTA = "over_quota"
-_ISSUER = re.compile(rb'"issuer":"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
 
 
 @dataclass(slots=True)
@@ -46,30 +44,36 @@ class Position:
 
 @dataclass(slots=True)
 class Spending:
-    """How many indicators of each issuer of one origin were taken in on one day (UTC), against the peer's quotas."""
+    """How many indicators of each issuer of one origin were taken in on one day (UTC), against the peer's quotas.
+
+    What has no indicators counts as one; what is stated, and what undoes a report, costs nothing and is always taken.
+    """
 
     day: datetime
     by_issuer: dict[UUID, int] = field(default_factory=dict)
+    total: int = 0
 
     @classmethod
     async def load(cls, tx: ReadTx, origin: str, now: datetime) -> Self:
         """Count what was taken in today."""
         day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return cls(day, await arriving.indicators_since(tx, origin, day))
+        spent = await arriving.indicators_since(tx, origin, day)
+        return cls(day, spent, sum(spent.values()))
 
     def judge(self, verdicts: Sequence[Verdict], policy: Policy) -> list[Verdict]:
-        """Refuse the reports that go beyond a quota; the others are spent."""
+        """Refuse what goes beyond a quota; the rest is spent."""
         return [self._judge(item, policy) for item in verdicts]
 
     def _judge(self, item: Verdict, policy: Policy) -> Verdict:
-        if not isinstance(item, Accepted) or not isinstance(item.record.body, Report):
+        if not isinstance(item, Accepted) or item.record.kind in arriving.FREE_KINDS:
             return item
-        issuer, more = item.record.issuer, len(item.record.body.indicators)
+        body = item.record.body
+        issuer, more = item.record.issuer, len(body.indicators) if isinstance(body, Report) else 1
         own = self.by_issuer.get(issuer, 0) + more
-        everybodys = sum(self.by_issuer.values()) + more
+        everybodys = self.total + more
         if own > policy.indicators_per_organization_per_day or everybodys > policy.indicators_per_day:
             return RefusedEntry(item.index, item.leaf_hash, OVER_QUOTA, "It goes beyond the quota of today.")
-        self.by_issuer[issuer] = own
+        self.by_issuer[issuer], self.total = own, everybodys
         return item
 
 
@@ -109,6 +113,5 @@ async def read_keys(tx: ReadTx, log: LogName, node: NodeRecord, before: int) -> 
 
 
 def issuers_of(entries: Iterable[Entry]) -> set[UUID]:
-    """Find in unread records whose homes are needed to judge them: at least those of all issuers."""
-    payloads = (item.envelope.payload for item in entries if item.envelope is not None)
-    return {UUID(name.decode()) for payload in payloads for name in _ISSUER.findall(payload)}
+    """Name the issuers of entries: their homes are needed to judge them."""
+    return {entry.said.issuer for entry in entries if isinstance(entry.said, record.Record)}

@@ -4,7 +4,8 @@ The rule here: read, then the network, then one write for each page; no transact
 for. Whatever is interrupted is begun again from what is stored. One log's fault, or one entry's, stops nothing else: it
 is kept in words with the peer and the log. A log whose node has told two stories is frozen.
 
-Memory is bounded by two pages: while one is verified (in a thread) and written, the next is fetched.
+Memory is bounded by two pages: while one is verified and written, the next is fetched and read. Both are read, and
+verified, in threads.
 """
 
 import asyncio
@@ -181,7 +182,7 @@ async def _compare(step: Round, answer: Heads, heard: Heard) -> None:
 async def _pull_logs(step: Round, heard: Heard, pages: int) -> None:
     """Pull the wanted logs in turns, fetching one page ahead."""
     queue = deque(_Job(item, item.start) for item in heard.wanted)
-    coming: asyncio.Task[bytes] | None = None
+    coming: asyncio.Task[Page] | None = None
     loop = asyncio.get_running_loop()
     end = loop.time() + ROUND_SECONDS
     try:
@@ -189,10 +190,10 @@ async def _pull_logs(step: Round, heard: Heard, pages: int) -> None:
             job, pages = queue.popleft(), pages - 1
             asked, coming = coming or _fetch(step, job), None
             try:
-                found, issuers = await asyncio.to_thread(_read, await asked, job.start)
+                found = await asked
                 _queue(queue, job, found)
                 coming = _fetch(step, queue[0]) if queue and pages > 0 else None
-                goes_on = await _take(step, job, found, issuers)
+                goes_on = await _take(step, job, found)
             except (Unreachable, Unavailable):
                 raise
             except Exception as error:  # noqa: BLE001 - one log's fault must not stop the others: it is kept in words
@@ -208,22 +209,23 @@ async def _pull_logs(step: Round, heard: Heard, pages: int) -> None:
     step.pulled.more = bool(queue)
 
 
-def _fetch(step: Round, job: _Job) -> asyncio.Task[bytes]:
-    return asyncio.create_task(step.remote.entries(step.to, job.wanted.log.id, job.start))
+def _fetch(step: Round, job: _Job) -> asyncio.Task[Page]:
+    return asyncio.create_task(_fetch_page(step, job.wanted.log.id, job.start))
 
 
-async def _cancel(task: asyncio.Task[bytes] | None) -> None:
+async def _fetch_page(step: Round, log_id: str, start: int) -> Page:
+    """Fetch a page and read it, both while the page before it is judged and written."""
+    found = await asyncio.to_thread(page.read, await step.remote.entries(step.to, log_id, start))
+    if found.start != start:
+        raise page.InvalidPage("The page does not begin where it was asked to.")
+    return found
+
+
+async def _cancel(task: asyncio.Task[Page] | None) -> None:
     if task is not None:
         task.cancel()
         with suppress(asyncio.CancelledError, Meaning):
             await task
-
-
-def _read(raw: bytes, start: int) -> tuple[Page, set[UUID]]:
-    found = page.read(raw)
-    if found.start != start:
-        raise page.InvalidPage("The page does not begin where it was asked to.")
-    return found, issuers_of(found.entries)
 
 
 def _queue(queue: deque[_Job], job: _Job, found: Page) -> None:
@@ -238,12 +240,12 @@ def _queue(queue: deque[_Job], job: _Job, found: Page) -> None:
         queue.append(job)
 
 
-async def _take(step: Round, job: _Job, found: Page, issuers: set[UUID]) -> bool:
+async def _take(step: Round, job: _Job, found: Page) -> bool:
     """Verify, judge and write a page; tell whether the log goes on."""
     wanted = job.wanted
     async with step.node.store.read(step.actor) as tx:
         position = job.position or await read_position(tx, wanted.log, wanted.node)
-        homes = await organizations.homes(tx, sorted(issuers))
+        homes = await organizations.homes(tx, sorted(issuers_of(found.entries)))
         if wanted.log.origin not in step.spending:
             step.spending[wanted.log.origin] = await Spending.load(tx, wanted.log.origin, step.clock())
     job.position = None

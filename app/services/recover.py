@@ -26,7 +26,7 @@ async def held_audiences(node: Node, tx: WriteTx, now: datetime) -> list[int] | 
     await _check_key(node, tx)
     if not node.heads.vouched and not await _vouch(node, tx, now):
         return None
-    return await logs.audiences_shown_ahead(tx)
+    return sorted({audience_id for _, audience_id in await logs.shown_ahead(tx)})
 
 
 async def _check_key(node: Node, tx: ReadTx) -> None:
@@ -46,6 +46,7 @@ async def _vouch(node: Node, tx: WriteTx, now: datetime) -> bool:
             await logs.show(tx, log_id, said.size, note, "file", now)
     if remembered is None and not await _all_asked(node, tx):
         return False
+    node.heads.begin()
     node.heads.vouched = True
     return True
 
@@ -58,12 +59,15 @@ async def _all_asked(node: Node, tx: ReadTx) -> bool:
 async def take_shown(node: Node, peer: Actor, notes: Sequence[str], now: datetime) -> int:
     """Take in checkpoints that a peer holds of this node's logs; give how many are ahead of the database.
 
-    Only what this node has signed itself counts; anything else is left out.
+    Only what this node has signed itself counts; anything else is left out. A database that knows of a rotation has all
+    that was signed before it: what is ahead under a replaced key was signed by whoever stole it.
     """
     ahead = 0
     async with node.store.write(peer) as tx:
+        own = await peers.find_node(tx, node.identity.node_id)
+        keys = node.identity.keys[0 if own is None else own.generation :]
         for note in notes:
-            said = own_checkpoint(node, note)
+            said = own_checkpoint(node, note, keys)
             if said is None:
                 continue
             origin = checkpoint.parse_origin(said.origin)
@@ -74,12 +78,11 @@ async def take_shown(node: Node, peer: Actor, notes: Sequence[str], now: datetim
     return ahead
 
 
-def own_checkpoint(node: Node, note: str) -> Checkpoint | None:
-    """Read a checkpoint that this node has signed with any of its keys; None for anything else."""
-    identity = node.identity
-    for key in reversed(identity.keys):
+def own_checkpoint(node: Node, note: str, keys: Sequence[bytes]) -> Checkpoint | None:
+    """Read a checkpoint that this node has signed with one of these keys; None for anything else."""
+    for key in reversed(keys):
         try:
-            said = checkpoint.parse_checkpoint(note, identity.node_id, key)
+            said = checkpoint.parse_checkpoint(note, node.identity.node_id, key)
             checkpoint.parse_origin(said.origin)
         except InvalidProof:
             continue

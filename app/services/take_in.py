@@ -60,9 +60,11 @@ async def take_in(
         await _append(tx, desk, position, judged)
         await holes.add(tx, [hole for item in judged if (hole := hole_of(log.id, item, peer_id, now)) is not None])
         held, covered = _cover(position, verified, note)
-        await replicas.save(tx, Replica(log.id, verified.frontier, held, covered))
         if log.origin == node.identity.node_id and verified.checkpoint.size == verified.frontier.size:
+            await replicas.drop(tx, log.id)
             await logs.add_checkpoint(tx, log.id, verified.frontier, note, now)
+        else:
+            await replicas.save(tx, Replica(log.id, verified.frontier, held, covered))
         erased = await desk.settle()
         await deliveries.note_error(tx, peer_id, log.id, None, now)
         # Stopped anywhere up to here, nothing of the page is written, and the position is where it was.

@@ -13,11 +13,12 @@ from app.services.node import Node
 from app.storage import peers
 from app.storage.peers import Peer
 
-LEASE = timedelta(seconds=60)  # longer than a long poll; a process that died is followed after it
+LEASE = timedelta(seconds=10)  # after which another process follows one that has died
+RENEW_EVERY = 3.0  # seconds between renewals: two of them may be late before the turn is lost
 FIRST_DELAY = 2.0  # seconds: the ceiling of the first pause after a failure; full jitter below it
 LONGEST_DELAY = 900.0  # seconds: the ceiling of any such pause
 MOST_DOUBLINGS = 9  # after which the ceiling is LONGEST_DELAY
-BUSY = 5.0  # seconds until this process looks again whether another one still has the turn
+BUSY = 2.0  # seconds until this process looks again whether another one still has the turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ async def wanted(node: Node) -> set[str]:
 
 
 async def take(node: Node, peer_id: str, puller: str, now: datetime) -> Turn:
-    """Begin what is due with a peer, as the process `puller`; it keeps the turn until the lease ends."""
+    """Begin what is due with a peer, as the process `puller`; it has the turn until the lease ends, or is kept."""
     async with node.store.read(system(node.operator)) as tx:
         peer = await peers.find(tx, peer_id)
         if peer is None:
@@ -44,10 +45,21 @@ async def take(node: Node, peer_id: str, puller: str, now: datetime) -> Turn:
         pulls = await pull.destination(tx, peer) is not None
     if peer.next_try_at is not None and peer.next_try_at > now:
         return Turn(pause=(peer.next_try_at - now).total_seconds())
-    async with node.store.write(system(node.operator)) as tx:
-        mine = await peers.take_turn(tx, peer_id, puller, now, now + LEASE)
+    mine = await claim(node, peer_id, puller, now)
     # Stopped here, the turn is free again when the lease has run out.
     return Turn(peer, pulls) if mine else Turn(pause=BUSY)
+
+
+async def claim(node: Node, peer_id: str, puller: str, now: datetime) -> bool:
+    """Become, or stay, the one process that pulls from a peer; False while another one is it."""
+    async with node.store.write(system(node.operator)) as tx:
+        return await peers.take_turn(tx, peer_id, puller, now, now + LEASE)
+
+
+async def keep(node: Node, puller: str, now: datetime) -> None:
+    """Renew every turn of this process: a step may take longer than a lease."""
+    async with node.store.write(system(node.operator)) as tx:
+        await peers.keep_turns(tx, puller, now + LEASE)
 
 
 async def give(node: Node, peer_id: str, puller: str) -> None:
@@ -77,8 +89,10 @@ async def fail(
 
 
 async def postpone(node: Node, peer: Peer, until: datetime) -> None:
-    """Leave a peer alone until a time, though nothing is wrong with it."""
-    await _change(node, peer.node_id, next_try_at=until)
+    """Leave a peer alone until a time, though nothing is wrong with it, unless something about it has just changed."""
+    async with node.store.write(system(node.operator)) as tx:
+        if (await peers.get(tx, peer.node_id, for_change=True)).changed_at == peer.changed_at:
+            await peers.change(tx, peer.node_id, next_try_at=until)
 
 
 async def _change(node: Node, peer_id: str, **values: object) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain import audience as audiences
+from app.domain import node_record
 from app.domain.keys import LogKeys
 from app.domain.marking import Tlp
 from app.domain.record import Group, Key, Organization
@@ -18,7 +19,7 @@ from app.services import verify_record
 from app.services.audit import GENESIS, chain_hash
 from app.services.node import Node
 from app.services.verdict import Verdict
-from app.services.verify_record import UNREADABLE, Driver, Row, id_text
+from app.services.verify_record import UNREADABLE, Driver, Row, id_text, time_of
 from app.storage import checking
 from app.storage.audit import AuditRow
 from app.storage.columns import from_microseconds
@@ -85,6 +86,8 @@ async def verify_order(tx: ReadTx, verdict: Verdict) -> None:
         verdict.add("it stands in the logs more than once", record=id_text(record_id))
     for record_id in await checking.owed_wrongly(tx):
         verdict.add("it is owed to a log, and stands in one or does not exist", record=id_text(record_id))
+    for row in await checking.strange_holes(tx):
+        verdict.add("its hole is not one that an entry of the log can have", log=row["log_id"], index=row["index"])
     for table, owner in await checking.orphans(tx):
         verdict.add(f"{table} has rows of {_owner(owner)}, which does not exist")
 
@@ -96,17 +99,21 @@ def _owner(value: object) -> str:
 async def verify_statements(tx: ReadTx, driver: Driver, log: Row, keys: LogKeys, verdict: Verdict) -> None:
     """Compare the tables of organizations, keys and groups with what a log's newest records state.
 
-    Left out while such a record is owed to the log: what it will state is not there yet.
+    Left out while such a record is owed to the log: what it will state is not there yet. Of a log with several epochs
+    the newest counts, and what is noted may stand in any of them.
     """
     if await checking.is_statement_owed(tx, log["audience_id"]):
         return
+    first, newest = await checking.epochs(tx, log["origin"], log["audience_id"])
     noted = await checking.introduced(tx, log["audience_id"])
     stated = {(driver.id(owner), version) for owner, version in keys.versions}
-    for owner, version in sorted(noted ^ stated, key=repr):
+    for owner, version in sorted(noted ^ stated if first == newest else stated - noted, key=repr):
         verdict.add(
             f"introductions and the log differ about version {version} of the organization {id_text(owner)}",
             log=log["id"],
         )
+    if log["epoch"] != newest:
+        return
     owners = [driver.id(owner) for owner in keys.stated]
     for first in range(0, len(owners), checking.PAGE_ROWS):
         part = owners[first : first + checking.PAGE_ROWS]
@@ -158,6 +165,25 @@ async def _compare_group(tx: ReadTx, driver: Driver, log: Row, group: Group, ver
         wrong.append("group_nodes")
     for place in wrong:
         verdict.add(f"{place} of {group.group} is not what its group record says", log=log["id"])
+
+
+async def verify_nodes(tx: ReadTx, verdict: Verdict) -> None:
+    """Check that what is kept of each node is what its signed record says."""
+    async for row in checking.all_nodes(tx):
+        try:
+            said = node_record.parse(row["document"])
+        except UNREADABLE:
+            verdict.add(f"nodes.document of {row['id']!a} is not a record that a node signed")
+            continue
+        expected = {
+            "id": said.id,
+            "name": said.name,
+            "url": said.url,
+            "generation": said.generation,
+            "issued_at": time_of(said.issued_at),
+        }
+        for column in (name for name, value in expected.items() if row[name] != value):
+            verdict.add(f"nodes.{column} of {row['id']!a} is not what the record of the node says")
 
 
 async def verify_audiences(tx: ReadTx, verdict: Verdict) -> None:

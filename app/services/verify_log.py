@@ -36,7 +36,7 @@ async def verify(node: Node, now: datetime) -> Verdict:
     For the store:
     6. A record stands in exactly one log, is owed to one, or waits for review; waiting and owed ones are checked alike.
     7. Arrival numbers run from 1 without a gap; nothing points to what does not exist.
-    8. Audiences are what their documents say.
+    8. Audiences are what their documents say, and nodes what their signed records say.
     9. The audit's hash chains are whole.
 
     Not found, because nothing signed speaks of it: times of receipt, an end cut off all tables alike (compare
@@ -49,6 +49,7 @@ async def verify(node: Node, now: datetime) -> Verdict:
         await verify_books.verify_unlogged(node, tx, verdict)
         await verify_books.verify_order(tx, verdict)
         await verify_books.verify_audiences(tx, verdict)
+        await verify_books.verify_nodes(tx, verdict)
         await verify_books.verify_audit(tx, verdict)
     return verdict
 

@@ -218,14 +218,15 @@ def _state(row: Row, claim: Row, content: Content) -> list[str]:
     A newer report for another audience leaves the old one as it is, or supersedes it while it waits for review.
     """
     followers = content.followers.get(row["id"], [])
-    newer = [item for item in followers if item["kind"] == "report" and item["issuer"] == row["issuer"]]
+    own = [item for item in followers if item["issuer"] == row["issuer"]]
+    newer = [item for item in own if item["kind"] == "report"]
     if row["id"] in content.revoked:
         allowed = {history.REVOKED}
     elif any((item["audience_id"], item["tlp"]) == (row["audience_id"], row["tlp"]) for item in newer):
         allowed = {history.SUPERSEDED}
     else:
         allowed = {history.LIVE, history.SUPERSEDED} if newer else {history.LIVE}
-    followed = claim["state"] != history.LIVE or bool(newer) or any(item["kind"] in _MARKS for item in followers)
+    followed = claim["state"] != history.LIVE or bool(own) or any(item["kind"] in _MARKS for item in followers)
     faults = [] if claim["state"] in allowed else ["reports.state is not what the records that follow it make of it"]
     return faults + ([] if claim["followed"] == followed else ["reports.followed is wrong"])
 

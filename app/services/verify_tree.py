@@ -55,13 +55,16 @@ class GrowingTree:
 
     def _cover(self, replica: Mapping[str, Any]) -> int:
         """Compare what is kept of a log that is pulled; give the size that its signed note covers."""
-        if (replica["size"], replica["frontier"]) != (self._frontier.size, self._frontier.to_bytes()):
+        held = (self._frontier.size, self._frontier.root(), self._frontier.to_bytes())
+        if (replica["size"], replica["root"], replica["frontier"]) != held:
             self._fault("replicas does not have the right edge of the log's entries")
         said = self._read_note(replica["note"], "the note of replicas")
         if said is None:
             return 0
         if said.size == self._frontier.size and said.root != self._frontier.root():
             self._fault("the note of replicas is signed for another tree")
+        if said.size != replica["cover_size"]:
+            self._fault("replicas.cover_size is not the size of its note")
         return said.size
 
     def _fault(self, reason: str) -> None:

@@ -20,7 +20,7 @@ from app.domain.marking import Tlp
 from app.domain.record import FOLLOWING, Revocation
 from app.domain.record import parse as parse_record
 from app.domain.report import Report
-from app.storage.columns import Moment
+from app.storage.columns import Moment, one_of
 from app.storage.federation_tables import log_holes
 from app.storage.records import ensure_audience
 from app.storage.rows import INDICATOR_COLUMNS, indicator_rows, record_values, report_values
@@ -35,6 +35,7 @@ PART = 1_000  # ids of one statement: SQLite takes 32,766 parameters, PostgreSQL
 FREE_KINDS = ("organization", "group", "node", "revocation", "erasure")
 # What is left of a log that was purged: whose keys counted, who was in the group, what must stay erased.
 KEPT_KINDS = ("organization", "group", "node", "erasure")
+_MARKS = sorted(FOLLOWING - {"erasure"})  # what says something of a report, and goes with it
 
 
 async def local_ids(tx: ReadTx, origin: str, ids: Collection[UUID]) -> dict[UUID, UUID]:
@@ -51,7 +52,7 @@ async def taken_ids(tx: ReadTx, ids: Collection[UUID]) -> dict[UUID, tuple[str, 
     """Give the origin and digest of each record with one of these ids."""
     found: dict[UUID, tuple[str, bytes]] = {}
     for part in _parts(ids):
-        query = select(records.c.id, records.c.origin, records.c.digest).where(records.c.id.in_(part))
+        query = select(records.c.id, records.c.origin, records.c.digest).where(one_of(records.c.id, part, tx.dialect))
         found |= {row[0]: (row[1], row[2]) for row in await tx.execute(query)}
     return found
 
@@ -139,7 +140,8 @@ async def settle(tx: WriteTx, report_ids: Collection[UUID]) -> None:
 async def _followed(tx: ReadTx, ids: Collection[UUID]) -> list[UUID]:
     found: set[UUID] = set()
     for part in _parts(ids):
-        rows = await tx.execute(select(records.c.subject).where(records.c.subject.in_(part)).distinct())
+        named = one_of(records.c.subject, part, tx.dialect)
+        rows = await tx.execute(select(records.c.subject).where(named).distinct())
         found |= {row[0] for row in rows}
     return sorted(found)
 
@@ -164,14 +166,14 @@ def _state(report: Row[Any], followers: Sequence[Row[Any]]) -> str | None:
     Whoever reads the report itself gets `history.fold`.
     """
     own = [row for row in followers if (row.issuer, row.origin) == (report.issuer, report.origin)]
-    if not own and all(row.kind == "report" for row in followers):
-        return None
     beside = {row.kind for row in own if (row.audience_id, row.tlp) == (report.audience_id, report.tlp)}
     if "erasure" in beside or (report.quarantined and any(row.kind == "erasure" for row in own)):
         return ERASED
     if any(row.kind == "revocation" and _is_whole(row.payload) for row in own):
         return REVOKED
-    return SUPERSEDED if "report" in beside else LIVE
+    if "report" in beside:
+        return SUPERSEDED
+    return LIVE if own or any(row.kind in _MARKS for row in followers) else None
 
 
 def _is_whole(payload: bytes | None) -> bool:
@@ -183,7 +185,7 @@ async def erase_reports(tx: WriteTx, report_ids: Collection[UUID]) -> None:
     """Take away the content of reports and of what follows them: bytes, claims, indicators, refused rows."""
     for part in _parts(report_ids):
         await _drop_claims(tx, part)
-        followed = and_(records.c.subject.in_(part), records.c.kind.in_(sorted(FOLLOWING - {"erasure"})))
+        followed = and_(records.c.subject.in_(part), records.c.kind.in_(_MARKS))
         held = records.c.payload.is_not(None)
         await tx.execute(update(records).where(records.c.id.in_(part) | followed, held).values(payload=None))
         await tx.execute(update(idempotency).where(idempotency.c.subject.in_(part)).values(refused=[]))

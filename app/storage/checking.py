@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.types import NullType
 
 from app.storage.federation_tables import log_holes, nodes, replicas
+from app.storage.holes import BARE
 from app.storage.store import ReadTx
 from app.storage.tables import (
     audience_organizations,
@@ -186,6 +187,22 @@ async def node_document(tx: ReadTx, node_id: object) -> bytes:
     return bytes(found[0]["document"]) if found else b""
 
 
+async def all_nodes(tx: ReadTx) -> AsyncIterator[Row]:
+    """Give everything that is kept of each node."""
+    async for page in _by_key(tx, select(*_all(nodes.c)), nodes.c.id):
+        for row in page:
+            yield row
+
+
+async def strange_holes(tx: ReadTx) -> list[Row]:
+    """Name the holes of entries that are not there, and those that say wrongly that this node refused the entry."""
+    place = (log_entries.c.log_id == log_holes.c.log_id) & (log_entries.c.index == log_holes.c.index)
+    here = select(log_entries.c.index).where(place).exists()
+    refused = log_holes.c.reason.not_in(sorted(BARE))
+    query = select(_raw(log_holes.c.log_id), _raw(log_holes.c.index))
+    return await _rows(tx, query.where(or_(~here, log_holes.c.refused != refused)).limit(NAMED))
+
+
 async def claims(tx: ReadTx, ids: Sequence[object]) -> dict[object, Row]:
     """Give the rows of `reports` of these records."""
     key = _plain(reports.c.record_id)
@@ -247,6 +264,13 @@ async def introduced(tx: ReadTx, audience_id: object) -> set[tuple[object, objec
         _plain(introductions.c.audience_id) == audience_id
     )
     return {(row["organization_id"], row["version"]) for row in await _rows(tx, query)}
+
+
+async def epochs(tx: ReadTx, origin: object, audience_id: object) -> tuple[object, object]:
+    """Give the first and the newest epoch of a node's logs of an audience."""
+    mine = (_plain(logs.c.origin) == origin) & (_plain(logs.c.audience_id) == audience_id)
+    row = (await tx.execute(select(func.min(logs.c.epoch), func.max(logs.c.epoch)).where(mine))).one()
+    return row[0], row[1]
 
 
 async def group_row(tx: ReadTx, group_id: object) -> tuple[Row | None, list[object], list[object]]:

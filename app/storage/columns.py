@@ -4,12 +4,13 @@ The rule here: a value comes back as the domain value that went in. Times are wh
 databases, so that no driver's time zone or rounding can touch them.
 """
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, LargeBinary, Text
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, LargeBinary, Text, any_, literal
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -77,3 +78,13 @@ class Document(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Read a document."""
         return None if value is None else msgspec.json.decode(value)
+
+
+def one_of(column: ColumnElement[Any], values: Collection[Any], dialect_name: str) -> ColumnElement[bool]:
+    """Say that a column has one of many values: on PostgreSQL as one array, so that it is one statement for any number.
+
+    On SQLite at most as many as a statement has parameters.
+    """
+    if dialect_name == "postgresql":
+        return column == any_(literal(list(values), ARRAY(column.type)))
+    return column.in_(values)

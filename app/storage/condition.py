@@ -6,13 +6,17 @@ The rule here: this module only looks. What to do about what it finds is said in
 import sqlite3
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, select, text
 
+from app.domain.actor import system
+from app.storage import logs
 from app.storage.columns import from_microseconds
 from app.storage.store import Store
 from app.storage.tables import FILLED_LATER, INSERT_ONLY, audit_pending, checkpoints, log_pending, metadata, records
 
+_NOBODY = UUID(int=0)  # it is the node itself that looks
 _SQLITE_TRIGGERS = [f"{table}_refuses_{deed}" for table in INSERT_ONLY for deed in ("update", "delete")]
 _POSTGRES_TRIGGERS = [f"{table}.{name}" for table in INSERT_ONLY for name in ("refuses_change", "refuses_truncate")]
 
@@ -107,3 +111,9 @@ async def oldest_debt(store: Store) -> datetime | None:
         noted = (await connection.execute(select(func.min(audit_pending.c.at)))).scalar()
     times: list[datetime] = [moment for moment in (owed, noted) if moment is not None]
     return min(times, default=None)
+
+
+async def logs_published_ahead(store: Store) -> list[str]:
+    """Name the own logs that were published further than this database has them: it was restored."""
+    async with store.read(system(_NOBODY)) as tx:
+        return [log_id for log_id, _ in await logs.shown_ahead(tx)]

@@ -87,9 +87,15 @@ async def search(tx: ReadTx, log_id: str, after: int, limit: int) -> list[Hole]:
 
 
 def _is_due(peer_id: str, now: datetime) -> ColumnElement[bool]:
-    """Say that a hole is to be tried now with a peer: its time has come, or another peer was asked and had nothing."""
-    elsewhere = and_(log_holes.c.next_try.is_not(None), log_holes.c.peer_id != peer_id, log_holes.c.tries < OTHERS)
-    return or_(log_holes.c.next_try <= now, elsewhere)
+    """Say that a hole is to be tried now with a peer: its time has come, or another peer was asked and had nothing.
+
+    The log's own node is always asked after another: relays that keep a body back use nobody else's tries up.
+    """
+    its_own = log_holes.c.log_id.in_(select(logs.c.id).where(logs.c.origin == peer_id))
+    another_had_none = and_(
+        log_holes.c.next_try.is_not(None), log_holes.c.peer_id != peer_id, log_holes.c.refused.is_(False)
+    )
+    return or_(log_holes.c.next_try <= now, another_had_none & or_(its_own, log_holes.c.tries < OTHERS))
 
 
 async def due(tx: ReadTx, log_id: str, peer_id: str, now: datetime, limit: int) -> list[Hole]:

@@ -133,16 +133,12 @@ async def pending(tx: ReadTx, limit: int, *, without: Sequence[int] = ()) -> lis
     return [Pending(*row) for row in await tx.execute(query)]
 
 
-async def pending_statements(tx: ReadTx, audience_id: int, now: datetime) -> list[Pending]:
-    """List what nodes, organizations and groups state and what is owed to an audience's log since `now`."""
+async def pending_statements(tx: ReadTx, audience_id: int) -> list[Pending]:
+    """List what nodes, organizations and groups state and what is owed to an audience's log, oldest first."""
     query = (
         select(log_pending)
         .join(records, records.c.id == log_pending.c.record_id)
-        .where(
-            log_pending.c.audience_id == audience_id,
-            log_pending.c.owed_at >= now,
-            records.c.kind.in_(("node", "organization", "group")),
-        )
+        .where(log_pending.c.audience_id == audience_id, records.c.kind.in_(("node", "organization", "group")))
         .order_by(log_pending.c.id)
     )
     return [Pending(*row) for row in await tx.execute(query)]
@@ -260,12 +256,19 @@ async def shown(tx: ReadTx) -> list[Shown]:
     return [Shown(*row) for row in await tx.execute(select(shown_heads).order_by(shown_heads.c.log_id))]
 
 
-async def audiences_shown_ahead(tx: ReadTx) -> list[int]:
-    """List the audiences whose newest own log ends before a remembered checkpoint of it.
+async def find_shown(tx: ReadTx, item: Shown) -> Log | None:
+    """Find the log of a remembered checkpoint, also one that this database has forgotten, by its origin line."""
+    origin, key, epoch = checkpoint.parse_origin(item.note.split("\n", 1)[0])
+    row = (await tx.execute(select(audiences.c.id, audiences.c.document).where(audiences.c.key == key))).first()
+    return None if row is None else Log(item.log_id, origin, row[0], key, row[1], epoch)
+
+
+async def shown_ahead(tx: ReadTx) -> list[tuple[str, int]]:
+    """List the own logs that end before a remembered checkpoint of them, each with its audience.
 
     A log that this database does not know is found by its origin line; a newer epoch ends the matter.
     """
-    ahead = set()
+    ahead: list[tuple[str, int]] = []
     for item in await shown(tx):
         if item.size > (await head(tx, item.log_id)).size:
             origin, key, epoch = checkpoint.parse_origin(item.note.split("\n", 1)[0])
@@ -273,8 +276,8 @@ async def audiences_shown_ahead(tx: ReadTx) -> list[int]:
                 logs.c.audience_id == audiences.c.id, logs.c.origin == origin, logs.c.epoch > epoch
             )
             query = select(audiences.c.id).where(audiences.c.key == key, ~newer.exists())
-            ahead |= {row[0] for row in await tx.execute(query)}
-    return sorted(ahead)
+            ahead += [(item.log_id, row[0]) for row in await tx.execute(query)]
+    return ahead
 
 
 async def fetch_spans(tx: ReadTx, log_id: str, size: int, spans: Sequence[Span]) -> dict[Span, bytes]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, update
 
 from app.domain.merkle import Frontier, Tile
 from app.storage.federation_tables import log_holes, replicas
@@ -79,6 +79,11 @@ async def save(tx: WriteTx, replica: Replica) -> None:
     }
     if not await tx.insert_new(replicas, values):
         await tx.execute(update(replicas).where(replicas.c.log_id == replica.log_id).values(**values))
+
+
+async def drop(tx: WriteTx, log_id: str) -> None:
+    """Forget the position in an own log that is whole again: its checkpoints tell from here on."""
+    await tx.execute(delete(replicas).where(replicas.c.log_id == log_id))
 
 
 async def add_entries(tx: WriteTx, log_id: str, rows: Sequence[NewEntry], tiles: Sequence[Tile] = ()) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.domain import record
 from app.storage.federation_tables import peers
 from app.storage.store import ReadTx
-from app.storage.tables import audiences, group_members, group_nodes, groups, log_entries, organizations, records
+from app.storage.tables import audiences, group_members, group_nodes, groups, log_entries, logs, organizations, records
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,41 +40,35 @@ async def of_groups(tx: ReadTx, ids: Collection[UUID]) -> dict[UUID, GroupStandi
     return {row[0]: GroupStanding(*row[1:]) for row in await tx.execute(query)}
 
 
-async def joined_at(tx: ReadTx, group_id: UUID, node_id: str) -> datetime | None:
-    """Tell since when a node, or an organization at home there, has been in a group without a break."""
-    query = (
-        select(func.min(group_members.c.joined_at))
-        .join(organizations, organizations.c.id == group_members.c.organization_id)
-        .where(group_members.c.group_id == group_id, organizations.c.home == node_id)
-    )
-    times = [(await tx.execute(query)).scalar_one(), await _housed_since(tx, group_id, node_id)]
-    return min((item for item in times if item is not None), default=None)
+async def joined_with(tx: ReadTx, group_id: UUID, node_id: str) -> int | None:
+    """Give the arrival of the group's record since which a node is in the group, or somebody at home there.
 
-
-async def _housed_since(tx: ReadTx, group_id: UUID, node_id: str) -> datetime | None:
-    """Tell when the oldest of the group's newest records came that name the node, each of them, as a member."""
+    None: the record that lets it in is in no log yet. Without a break: every record since then names it.
+    """
+    at_home = {row[0] for row in await tx.execute(select(organizations.c.id).where(organizations.c.home == node_id))}
     query = (
-        select(records.c.payload, records.c.received_at)
+        select(records.c.payload, log_entries.c.arrival)
         .join(audiences, audiences.c.id == records.c.audience_id)
         .join(log_entries, log_entries.c.record_id == records.c.id)
+        .join(logs, logs.c.id == log_entries.c.log_id)
         .where(audiences.c.group_id == group_id, records.c.kind == "group", records.c.payload.is_not(None))
-        .order_by(log_entries.c.index.desc())
+        .order_by(logs.c.epoch.desc(), log_entries.c.index.desc())
     )
-    since = None
-    for payload, received_at in await tx.execute(query):
+    arrival = None
+    for payload, number in await tx.execute(query):
         body = record.parse(payload, kept=True).body
-        if not isinstance(body, record.Group) or node_id not in body.nodes:
+        assert isinstance(body, record.Group)
+        if node_id not in body.nodes and at_home.isdisjoint(body.members):
             break
-        since = received_at
-    return since
+        arrival = number
+    return arrival
 
 
-async def first_after(tx: ReadTx, log_id: str, moment: datetime) -> int:
-    """Give the index after the last entry of a log whose record came before a time."""
+async def first_after(tx: ReadTx, log_id: str, arrival: int) -> int:
+    """Give the index after the last entry of a log that arrived before a number."""
     query = (
         select(log_entries.c.index)
-        .join(records, records.c.id == log_entries.c.record_id)
-        .where(log_entries.c.log_id == log_id, records.c.received_at < moment)
+        .where(log_entries.c.log_id == log_id, log_entries.c.arrival < arrival)
         .order_by(log_entries.c.index.desc())
         .limit(1)
     )

@@ -236,7 +236,10 @@ class _Checked(httpx.AsyncBaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
-        answer = await self._pool.handle_async_request(sent)
+        try:
+            answer = await self._pool.handle_async_request(sent)
+        except AttributeError as error:  # anyio's on uvloop: the connection was reset before its socket was looked at
+            raise httpcore.ConnectError("the connection was reset") from error
         return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer))
 
     async def aclose(self) -> None:

@@ -6,14 +6,13 @@ time pulls from a peer, and that another has the turn is no error. One that answ
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
 from app.domain.errors import Meaning, Unavailable
-from app.domain.peer import State
 from app.services import peering, pull, turns
 from app.services.node import Node
 from app.services.peering import Peer
@@ -23,10 +22,10 @@ AT_ONCE = 8  # peers that are pulled from at once: what the database's connectio
 SCAN = 1.0  # seconds between looks at the list of peers: one that was just accepted is pulled from at once
 LONGEST_SLEEP = 5.0  # seconds: an operator's deed ends any pause
 WAIT = 25.0  # seconds of a long poll, jittered downwards by a fifth
-CUT_OFF = 2.0  # seconds, at most, before the next round after a long poll that was cut off, or was of no use
-AT_LEAST = timedelta(seconds=1)  # that a long poll lasts after a round that brought nothing
+CUT_OFF = 2.0  # seconds, at most, before the next round after a long poll that was cut off
+NOTHING_NEW = 0.2  # seconds, at least, after a round that brought nothing: news that are none make nobody spin
 PAUSE_AFTER_ERROR = 1.0  # seconds, when this node's own database cannot do it
-TELL_AGAIN = 60.0  # seconds until a peer that has not accepted yet is told again
+TELL_AGAIN = 60.0  # seconds until a peer that has not accepted yet is told again, or one without a URL is looked at
 
 log = structlog.get_logger()
 
@@ -51,15 +50,34 @@ async def pull_loop(node: Node, remote: Remote, clock: Callable[[], datetime], r
     """Pull from every peer for as long as the node serves."""
     puller = Puller(node, remote, clock, random, node.random(8).hex())
     tasks: dict[str, asyncio.Task[None]] = {}
+    async with keeping_turns(node, puller.name, clock):
+        try:
+            while True:
+                with suppress(Unavailable):
+                    _attend(puller, tasks, await turns.wanted(node))
+                await asyncio.sleep(SCAN)
+        finally:
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@asynccontextmanager
+async def keeping_turns(node: Node, puller: str, clock: Callable[[], datetime]) -> AsyncIterator[None]:
+    """Renew the turns that the process `puller` has taken, for as long as the block runs."""
+    keeping = asyncio.create_task(_keep_turns(node, puller, clock))
     try:
-        while True:
-            with suppress(Unavailable):
-                _attend(puller, tasks, await turns.wanted(node))
-            await asyncio.sleep(SCAN)
+        yield
     finally:
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def _keep_turns(node: Node, puller: str, clock: Callable[[], datetime]) -> None:
+    while True:
+        await asyncio.sleep(turns.RENEW_EVERY)
+        with suppress(Unavailable):  # then another process may take over: it finds all it needs in rows
+            await turns.keep(node, puller, clock())
 
 
 async def pull_all(
@@ -123,22 +141,18 @@ async def step(puller: Puller, peer_id: str) -> float:
         )
     await turns.succeed(node, turn.peer)
     # Stopped from here on, the next step begins with a round that finds nothing new.
-    if pulled.more:
-        return 0.0
-    began = puller.clock()
-    pause = await _wait(puller, peer_id, pulled.state)
-    if pulled.entries or pulled.filled or puller.clock() - began >= AT_LEAST:
-        return pause
-    return pause or CUT_OFF * puller.random()
+    return 0.0 if pulled.more else await _wait(puller, peer_id, pulled)
 
 
-async def _wait(puller: Puller, peer_id: str, state: str) -> float:
+async def _wait(puller: Puller, peer_id: str, pulled: pull.Pulled) -> float:
     """Wait by a long poll; one that is cut off says nothing about the peer: the next round does."""
+    began = puller.clock()
     try:
-        await pull.wait(puller.node, puller.remote, peer_id, state, puller.wait * (1 - puller.random() / 5))
+        await pull.wait(puller.node, puller.remote, peer_id, pulled.state, puller.wait * (1 - puller.random() / 5))
     except (Unreachable, PeerRefused):
         return CUT_OFF * puller.random()
-    return 0.0
+    waited = (puller.clock() - began).total_seconds()
+    return 0.0 if pulled.entries or pulled.filled else max(0.0, NOTHING_NEW - waited)
 
 
 async def _tell(puller: Puller, peer: Peer) -> float:
@@ -146,7 +160,7 @@ async def _tell(puller: Puller, peer: Peer) -> float:
     told = await peering.tell(puller.node, puller.remote, peer.node_id, now)
     if told.error is not None:
         return await turns.fail(puller.node, told, told.error, now, chance=puller.random())
-    if told.state != State.PROPOSED:
+    if told.state != peer.state:
         return 0.0
     await turns.postpone(puller.node, told, now + timedelta(seconds=TELL_AGAIN))
     return TELL_AGAIN

@@ -1,4 +1,4 @@
-"""Membership: who belongs here, by what keys and credentials, in which groups - and who may say so."""
+"""Membership: who belongs here, by what keys and credentials - and who may say so."""
 
 import asyncio
 from dataclasses import replace
@@ -6,21 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain import audience as audiences
 from app.domain import record, signing
 from app.domain.actor import Actor, Scope
 from app.domain.errors import Conflict, Forbidden, IdempotencyMismatch, Invalid, NotFound
-from app.services import groups, membership, read_log
+from app.services import membership
 from app.services.repeats import repeat_of
 from tests.world import faults
-
-
-async def group_records(home, partner):
-    said = []
-    for log, _ in await read_log.list_logs(home.node, partner.actor, "", 100):
-        page, _ = await read_log.list_entries(home.node, partner.actor, log.id, 0, 100, 2**24)
-        said += [record.parse(entry.payload) for entry in page if entry.kind == "group"]
-    return said
 
 
 async def test_an_organization_is_added_once(home):
@@ -163,104 +154,6 @@ async def test_nobody_gives_what_it_does_not_have(home):
     owner = home.operator.organization
     made = await membership.add_credential(home.node, home.operator, owner, "key", ["operate"], home.tick())
     assert made.credential.scopes == ["operate"]
-
-
-async def test_only_the_operator_founds_a_group_for_another(home):
-    ngo, bank = await home.organization(), await home.organization()
-    weak = Actor(bank.id, "key:x", "machine", frozenset({Scope.GROUP, Scope.OPERATE}))
-    for actor in (bank.actor, bank.strong, weak):
-        with pytest.raises(Forbidden):
-            await groups.add_group(home.node, actor, groups.Charter("g", [bank.id]), home.tick(), steward=ngo.id)
-    repeat = repeat_of("key", "group", b"body")
-    first = [
-        await groups.add_group(
-            home.node, home.operator, groups.Charter("g", [ngo.id, bank.id]), home.tick(), steward=ngo.id, repeat=repeat
-        )
-        for _ in range(2)
-    ]
-    assert first[0] == first[1]
-    await home.sequence()
-    assert [item.issuer for item in await group_records(home, bank)] == [ngo.id]
-    assert await faults(home) == []
-
-
-async def test_the_steward_changes_members_and_a_member_leaves(home):
-    lead, one, two, out = [await home.organization() for _ in range(4)]
-    group = await home.group(one, steward=lead)
-    with pytest.raises(Forbidden):
-        await home.change(one, group, add=[two])
-    with pytest.raises(NotFound):
-        await home.change(out, group, add=[out])
-    changed = await home.change(lead, group, add=[two])
-    assert (changed.version, set(changed.members)) == (2, {one.id, two.id})
-    assert await home.change(lead, group, add=[two]) == changed, "nothing changes, so there is no new version"
-    left = await home.change(one, group, remove=[one])
-    assert (left.version, left.members) == (3, (two.id,))
-    with pytest.raises(NotFound):
-        await groups.get_group(home.node, one.actor, group.id)
-    with pytest.raises(Invalid, match="empty group"):
-        await home.change(lead, group, remove=[two])
-    change = groups.Change(add=(home.node.new_id(home.tick()),))
-    with pytest.raises(Invalid, match="not known"):
-        await groups.change_members(home.node, lead.actor, group.id, change, home.tick())
-    await home.sequence()
-    said = await group_records(home, two)
-    assert [item.body.version for item in said] == [1, 2, 3]
-    assert await group_records(home, lead) == [], "a steward that is no member reads nothing of the group"
-    assert await faults(home) == []
-
-
-async def test_a_hidden_group_is_as_one_that_does_not_exist(home):
-    lead, out = await home.organization(), await home.organization()
-    group = await home.group(lead)
-    heard = []
-    for group_id in (group.id, home.node.new_id(home.tick())):
-        with pytest.raises(NotFound) as refused:
-            await groups.get_group(home.node, out.actor, group_id)
-        heard.append(refused.value.detail)
-        with pytest.raises(NotFound) as refused:
-            await groups.change_members(home.node, out.actor, group_id, groups.Change(remove=(out.id,)), home.tick())
-        heard.append(refused.value.detail)
-    assert len(set(heard)) == 1
-    assert await groups.list_groups(home.node, out.actor, None, 10) == []
-
-
-async def test_members_that_change_at_once_all_count(home):
-    lead, *others = [await home.organization() for _ in range(6)]
-    group = await home.group(lead)
-    await asyncio.gather(*(home.change(lead, group, add=[other]) for other in others))
-    found = await groups.get_group(home.node, lead.actor, group.id)
-    assert (found.version, len(found.members)) == (6, 6)
-    await home.sequence()
-    assert [item.body.version for item in await group_records(home, lead)] == [1, 2, 3, 4, 5, 6]
-    assert await faults(home) == []
-
-
-async def test_a_steward_with_its_own_key_has_the_node_vouch(home):
-    lead = await home.organization(own_key=True)
-    group = await home.group(lead)
-    await home.submit(lead, audience=audiences.group(group.id))
-    await home.sequence()
-    assert len(await group_records(home, lead)) == 1
-    assert await faults(home) == []
-
-
-async def test_a_group_is_founded_while_keys_change(home):
-    """What a group's log says of its steward has the number of the keys that it names."""
-    lead = await home.organization()
-    for _ in range(4):
-        await asyncio.gather(
-            *(home.group(lead) for _ in range(3)),
-            membership.enrol_key(home.node, lead.strong, lead.id, None, home.tick()),
-        )
-    await home.sequence()
-    assert await faults(home) == []
-    versions = {}
-    for log, _ in await read_log.list_logs(home.node, lead.actor, "", 100):
-        page, _ = await read_log.list_entries(home.node, lead.actor, log.id, 0, 100, 2**24)
-        for said in [record.parse(entry.payload) for entry in page if entry.kind == "organization"]:
-            versions.setdefault(said.body.version, set()).add(said.body.keys)
-    assert {version: len(bodies) for version, bodies in versions.items()} == dict.fromkeys(versions, 1)
 
 
 async def test_lists_are_paged_by_id(home):

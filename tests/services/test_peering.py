@@ -9,7 +9,7 @@ import pytest
 from app.domain import node_record, signing
 from app.domain.actor import Scope
 from app.domain.errors import Forbidden, Invalid, NotFound, NotNext
-from app.services import identity, membership, peer_tokens, peering
+from app.services import identity, membership, peer_tokens, peering, turns
 from app.services.remote import PeerRefused, Unreachable
 from tests.federation.pair import befriend, open_sides
 
@@ -283,3 +283,33 @@ async def test_a_token_may_be_used_again_for_the_same_call_and_no_longer_than_a_
         a.home.world.clock.now += timedelta(seconds=seconds)
         statuses.append((await a.call(b, "GET", target, token=token)).status_code)
     assert statuses == [200, 200, 401]
+
+
+class Overtaken:
+    """A remote whose answer to a peering call is overtaken by something else."""
+
+    def __init__(self, client, meanwhile):
+        self.client, self.meanwhile = client, meanwhile
+
+    async def peering(self, to, record, *, accepted):
+        answer = await self.client.peering(to, record, accepted=accepted)
+        await self.meanwhile()
+        return answer
+
+
+async def test_an_answer_that_was_overtaken_by_a_newer_word_changes_nothing(sides):
+    a, b = sides
+    await a.propose(b)
+    late = Overtaken(a.client, lambda: b.decide(a, "accept"))
+
+    assert (await peering.tell(a.node, late, b.id, a.home.tick())).state == "active"
+    assert await a.state(b) == "active"
+
+
+async def test_who_has_just_accepted_is_not_left_alone(sides):
+    a, b = sides
+    asked = await a.propose(b)
+    await b.decide(a, "accept")
+
+    await turns.postpone(a.node, asked, a.home.tick() + timedelta(minutes=1))
+    assert (await a.peer(b)).next_try_at is None

@@ -1,6 +1,7 @@
 """The pulling loop, step by step: whose turn it is, how a failing peer is left alone, and how it comes back."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -8,7 +9,7 @@ import pytest
 
 from app.services import peering, turns
 from app.storage import peers
-from app.worker.pulling import LONGEST_SLEEP, Puller, pull_all, pull_loop, step
+from app.worker.pulling import Puller, pull_all, pull_loop, step
 from tests.joined import add_pair, node_id, publish
 from tests.network import Network
 from tests.world import World
@@ -108,6 +109,20 @@ async def test_one_process_at_a_time_pulls_from_a_peer_until_its_lease_ends(pair
     assert await entries(peer) == 2
 
 
+async def test_a_turn_that_its_process_keeps_is_not_free_when_the_lease_would_have_ended(pair):
+    origin, peer = pair
+    clock = peer.home.world.clock
+    for moment in range(4):
+        assert moment or await turns.claim(peer.home.node, node_id(origin), "another", clock())
+        clock.tick(seconds=turns.RENEW_EVERY)
+        await turns.keep(peer.home.node, "another", clock())
+        await turns.keep(peer.home.node, "here", clock())
+        assert not await turns.claim(peer.home.node, node_id(origin), "here", clock())
+
+    clock.tick(seconds=turns.LEASE.total_seconds())
+    assert await turns.claim(peer.home.node, node_id(origin), "here", clock())
+
+
 async def test_a_turn_that_is_given_back_is_free_at_once(pair):
     origin, peer = pair
     now = peer.home.world.clock()
@@ -130,8 +145,18 @@ async def test_a_peer_that_has_not_accepted_yet_is_told_again_now_and_then(pair)
     assert origin.network.calls == before + 1
 
 
+async def test_a_peer_that_has_no_url_is_looked_at_now_and_then(pair):
+    origin, peer = pair
+    async with peer.home.node.store.write(peer.home.operator) as tx:
+        await peers.change(tx, node_id(origin), url=None)
+        known = await peers.find_node(tx, node_id(origin))
+        await peers.save_node(tx, replace(known, url=None))
+
+    assert await step(puller_of(peer), node_id(origin)) == 60
+
+
 async def test_a_peer_that_is_gone_costs_nothing(pair):
-    assert await step(puller_of(pair[1]), "wf" + "a" * 32) == LONGEST_SLEEP
+    assert await step(puller_of(pair[1]), "wf" + "a" * 32) == turns.BUSY
 
 
 async def test_pulling_to_the_end_gives_every_round(pair):
