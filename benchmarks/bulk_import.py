@@ -16,7 +16,7 @@ COUNT = 300_000
 BATCH = 10_000
 
 
-async def _copy(url: str, addresses: list[str]) -> float:
+async def copy(url: str, addresses: list[str]) -> float:
     """Give the seconds that COPY takes, in transactions of 10,000, into a table like `indicators` with its indexes."""
     bitcoin = find_chain("bitcoin")
     if bitcoin is None:
@@ -43,10 +43,10 @@ def main() -> None:
     with served() as node, imported(node, addresses) as seconds:
         print(f"import of {COUNT:,} on SQLite: {COUNT / seconds:,.0f} addresses/s")
     with postgres() as url, served(url) as node:
-        floor = asyncio.run(_copy(url, addresses))
+        floor = asyncio.run(copy(url, addresses))
         with imported(node, addresses) as seconds:
             pass
-        floor = min(floor, asyncio.run(_copy(url, addresses)))
+        floor = min(floor, asyncio.run(copy(url, addresses)))
     print(
         f"import of {COUNT:,} on PostgreSQL: {COUNT / seconds:,.0f} addresses/s = {floor / seconds:.2f} of COPY "
         f"({COUNT / floor:,.0f}/s; goal 0.40)"

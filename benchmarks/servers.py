@@ -24,6 +24,18 @@ from tests.postgres import OWNER, PostgresServer
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 30
+PROGRAM = (sys.executable, "-m", "app")
+BUDGET = str(10**9)  # requests and rows of a minute: as many as there are
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A node that does not serve: its folder, first API key, database, and the environment of its programs."""
+
+    data: Path
+    key: str
+    database_url: str | None
+    environment: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +79,34 @@ def running(
 
 
 @contextmanager
+def prepared(database_url: str | None = None, **chosen: str) -> Iterator[Prepared]:
+    """Prepare a node in a folder of its own, with settings such as `allow_private_peers="true"`."""
+    settings = {f"{name}_per_minute": BUDGET for name in ("requests", "look_ups", "screened", "submitted")}
+    settings |= {"log_level": "ERROR"} | chosen
+    if database_url is not None:
+        settings["database_url"] = database_url
+    environment = {**os.environ, **{f"WATCHFIRE_{name.upper()}": value for name, value in settings.items()}}
+    with tempfile.TemporaryDirectory(prefix="watchfire-bench-") as folder:
+        made = subprocess.run(
+            [*PROGRAM, "init", "--data", folder, "--json"], cwd=ROOT, env=environment, check=True, capture_output=True
+        )
+        yield Prepared(Path(folder), json.loads(made.stdout)["api_key"], database_url, environment)
+
+
+@contextmanager
+def serving(node: Prepared) -> Iterator[Served]:
+    """Serve a node that is prepared."""
+    port = free_port()
+    command = [*PROGRAM, "serve", "--data", str(node.data), "--port", str(port)]
+    with running(command, f"http://127.0.0.1:{port}/healthz", node.environment) as process:
+        yield Served(f"http://127.0.0.1:{port}", node.key, node.data, process, node.database_url)
+
+
+@contextmanager
 def served(database_url: str | None = None) -> Iterator[Served]:
     """Prepare and serve a node in a folder of its own."""
-    budget = str(10**9)
-    environment = {f"WATCHFIRE_{name}_PER_MINUTE": budget for name in ("REQUESTS", "LOOK_UPS", "SCREENED", "SUBMITTED")}
-    if database_url is not None:
-        environment["WATCHFIRE_DATABASE_URL"] = database_url
-    with tempfile.TemporaryDirectory(prefix="watchfire-bench-") as folder:
-        program = [sys.executable, "-m", "app"]
-        made = subprocess.run(
-            [*program, "init", "--data", folder, "--json"],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            check=True,
-            capture_output=True,
-        )
-        key = json.loads(made.stdout)["api_key"]
-        port = free_port()
-        command = [*program, "serve", "--data", folder, "--port", str(port)]
-        with running(command, f"http://127.0.0.1:{port}/healthz", environment) as process:
-            yield Served(f"http://127.0.0.1:{port}", key, Path(folder), process, database_url)
+    with prepared(database_url) as node, serving(node) as server:
+        yield server
 
 
 @contextmanager

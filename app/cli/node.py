@@ -160,10 +160,12 @@ def _serve(settings: "Settings", listening: socket.socket) -> None:
     import uvicorn  # noqa: PLC0415 - only when serving
 
     from app import asgi  # noqa: PLC0415
+    from app.cli.server import Server  # noqa: PLC0415
 
     asgi.configure_logs(settings.log_level)
+    hall = asgi.make_hall(settings)
     configuration = uvicorn.Config(
-        asgi.build(asgi.make_hall(settings)),
+        asgi.build(hall),
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -178,7 +180,7 @@ def _serve(settings: "Settings", listening: socket.socket) -> None:
         signal.signal(number, lambda *_: None)
     port = listening.getsockname()[1]
     say(f"Serving {settings.data} at {_url(settings.model_copy(update={'port': port}))}; stop with Ctrl-C.")
-    server = uvicorn.Server(configuration)
+    server = Server(configuration, hall.node.moved)
     # What was imported lives as long as the program: without this each of the collector's full rounds walks all of it.
     gc.collect()
     gc.freeze()

@@ -17,11 +17,15 @@ from app.storage.store import Store
 
 
 class Moved:
-    """Tells those who wait that a log of this process's node has grown; `number` counts how often."""
+    """Tells those who wait that a log of this process's node has grown; `number` counts how often.
+
+    `closed`: the process is about to end, and nobody is to wait any more.
+    """
 
     def __init__(self) -> None:
         """Start at 0."""
         self.number = 0
+        self.closed = False
         self._event = asyncio.Event()
 
     def set(self) -> None:
@@ -29,6 +33,11 @@ class Moved:
         self.number += 1
         self._event.set()
         self._event = asyncio.Event()
+
+    def close(self) -> None:
+        """Wake all who wait, for the last time."""
+        self.closed = True
+        self.set()
 
     async def wait(self, seconds: float) -> bool:
         """Wait until something moves, at most so long; tell whether it did."""

@@ -203,7 +203,7 @@ async def wait(node: Node, peer: Actor, state: str, seconds: float, clock: Calla
         seen = await _look(node, peer, clock())
         looked = loop.time()
         left = end - looked
-        if seen != state or left <= 0:
+        if seen != state or left <= 0 or node.moved.closed:
             return seen
         if number == node.moved.number:
             await node.moved.wait(min(left, LOOK_EVERY))

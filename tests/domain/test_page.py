@@ -73,7 +73,7 @@ def verify(raw, before, log=LOG, node=NODE):
 def judged(*records, group=None, policy=None, log=LOG, homes=None, origin_is_serving=True, keys=None):
     """Judge records, each signed already or by the ngo, in a log where the ngo is known."""
     signed = [item if isinstance(item, signing.Envelope) else make.envelope(item) for item in records]
-    entries = [Entry(at, merkle.leaf_hash(item.to_bytes()), item) for at, item in enumerate(signed)]
+    entries = [Entry.of(at, item) for at, item in enumerate(signed)]
     keys = LogKeys(KEYS, stated={NGO: make.organization()}) if keys is None else keys
     homes = HOMES if homes is None else homes
     return page.judge(entries, log, keys, homes, group, policy or Policy(), origin_is_serving)
@@ -103,7 +103,7 @@ def test_a_page_is_written_and_read_back(start, stop, size):
 def test_a_record_of_any_kind_keeps_its_bytes_on_the_wire(record):
     envelope = record.sign(make.seed())
     raw = page.header("0" * 32, 5, 6, 6, "note", []) + page.entry(5, envelope) + page.trailer(6)
-    assert page.read(raw).entries == (Entry(5, merkle.leaf_hash(envelope.to_bytes()), envelope),)
+    assert page.read(raw).entries == (Entry.of(5, envelope),)
 
 
 def test_an_empty_log_has_an_empty_page():

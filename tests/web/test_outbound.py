@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpcore
 import pytest
+import uvloop
 from backports import zstd
 
 from app.services.remote import PeerRefused, Unreachable
@@ -217,6 +219,27 @@ async def test_nobody_listening_is_unreachable():
         pass
     with pytest.raises(Unreachable, match="did not answer"):
         await ask(server)
+
+
+def test_a_connection_that_is_reset_before_it_is_used_is_unreachable(monkeypatch):
+    real = httpcore.AnyIOBackend.connect_tcp
+
+    async def connect(*arguments):
+        stream = await real(*arguments)
+        await stream.aclose()
+        return stream
+
+    async def story():
+        there = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        port = there.sockets[0].getsockname()[1]
+        async with there:
+            with pytest.raises(Unreachable, match="was reset"):
+                await Outbound(allow_private=True).send(
+                    "GET", f"http://127.0.0.1:{port}/", headers={}, most=MOST, seconds=20
+                )
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    uvloop.run(story())
 
 
 async def test_the_proxies_of_the_environment_are_left_alone(monkeypatch):
