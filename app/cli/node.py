@@ -67,12 +67,13 @@ def _known(settings: "Settings") -> dict[str, Any]:
     from app.domain import signing  # noqa: PLC0415
 
     held = bootstrap.read_key_file(settings)
-    public_key = signing.public_key(bytes.fromhex(held["seed"]))
+    earlier = held.get("earlier")
+    root = bytes.fromhex(earlier[0]) if earlier else signing.public_key(bytes.fromhex(held["seed"]))
     return {
-        "node": signing.node_id(public_key),
+        "node": signing.node_id(root),
         "data": str(settings.data),
         "organization": held["operator"],
-        "fingerprint": signing.fingerprint(public_key),
+        "fingerprint": signing.fingerprint(root),
         "name": held["name"],
         "key_file": str(settings.data / bootstrap.KEY_FILE),
         "api_key_file": str(settings.data / bootstrap.FIRST_KEY_FILE),

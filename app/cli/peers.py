@@ -4,7 +4,7 @@ The rule here: a peer is added only after a person has compared its fingerprint;
 without `plain`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
     from app.services.peering import KnownNode, Peer
 
 _NODE = click.argument("node_name", metavar="NODE")
-_COLUMNS = ("node", "name", "state", "heard_at", "logs", "behind", "refused", "error")
-_LOGS = (
-    *("log", "audience", "origin", "pulled", "head", "behind", "lag_seconds", "refused"),
-    *("served", "held", "refused_there", "error"),
-)
+_COLUMNS = ("name", "state", "heard", "logs", "behind", "refused", "error", "id")
 Asking = Callable[["Node", "Actor", "Client", datetime], Awaitable[Any]]
 
 
@@ -54,13 +50,15 @@ def _ask(data: Path, deed: Asking) -> Any:
 
 
 async def find_peer(node: "Node", actor: "Actor", name: str) -> "tuple[Peer, KnownNode]":
-    """Find a peer by its id, or by its name where only one has it. Raises click.UsageError."""
+    """Find a peer by its id, or by its name where only one has it. Raises NotFound, click.UsageError."""
+    from app.domain.errors import NotFound  # noqa: PLC0415
     from app.services import peering  # noqa: PLC0415 - SQLAlchemy only when a database is opened
 
     found = [item for item in await peering.list_peers(node, actor) if name in {item[0].node_id, item[1].name}]
-    if len(found) != 1:
-        many = "More than one peer has this name: give its id" if found else "There is no such peer"
-        raise click.UsageError(f"{many}; see `watchfire peer list`.")
+    if not found:
+        raise NotFound("There is no such peer; see `watchfire peer list`.")
+    if len(found) > 1:
+        raise click.UsageError("More than one peer has this name: give its id; see `watchfire peer list`.")
     return found[0]
 
 
@@ -173,7 +171,23 @@ def list_peers(data: Path, form: str | None, as_json: bool) -> None:
             rows.append(_document(found, known) | totals)
         return rows
 
-    print_rows(run_deed(data, read), choose_form(form, as_json=as_json), _COLUMNS, "peers")
+    rows, form = run_deed(data, read), choose_form(form, as_json=as_json)
+    if form == "table":
+        if not rows:
+            say("There is no peer yet; add one with `watchfire peer add URL`.")
+        rows = [row | {"id": row["node"], "heard": _ago(row["heard_at"])} for row in rows]
+    print_rows(rows, form, _COLUMNS, "peers")
+
+
+def _ago(moment: str | None) -> str:
+    """Tell how long ago a time was."""
+    if moment is None:
+        return "never"
+    seconds = max(0, int((now() - datetime.fromisoformat(moment)).total_seconds()))
+    for length, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
 
 
 @peer.command(name="show")
@@ -194,10 +208,46 @@ def show_peer(data: Path, node_name: str, as_json: bool) -> None:
     if as_json:
         print_document(document)
         return
-    logs = document.pop("logs")
-    for name, value in document.items():
-        click.echo(f"{name.replace('_', ' '):<14}{plain(value)}")
-    print_rows(logs, "table", _LOGS, "logs")
+    logs, chosen = document.pop("logs"), document.pop("policy")
+    show(document | {"heard_at": _ago(document["heard_at"])}, as_json=False)
+    click.echo("policy")
+    _show_policy(chosen, "  ")
+    click.echo("logs" if logs else "logs          none yet")
+    for row in logs:
+        _show_log(row, document["node"])
+
+
+def _show_policy(chosen: Mapping[str, Any], indent: str = "") -> None:
+    words = {"categories": "any", "chains": "any"}
+    for name, value in chosen.items():
+        shown = words.get(name, "") if value is None else plain(f"{value:,}" if type(value) is int else value)
+        click.echo(f"{indent}{name.replace('_', ' '):<38}{shown}")
+
+
+def _show_log(row: Mapping[str, Any], peer_id: str) -> None:
+    """Print one log: whose it is, how much of it is on each side, and what went wrong."""
+    origins = {peer_id: "the peer's", None: "unknown here"}
+    whose = origins.get(row["origin"], f"of {row['origin']}")
+    click.echo(plain(f"  {row['log']}  {row['audience'] or ''} ({whose})"))
+    lines = []
+    if row["head"]:
+        lines.append(f"from the peer  {row['pulled']:,} of {row['head']:,} entries are here")
+    if row["behind"]:
+        lines.append(f"behind         {row['behind']:,} entries, for {row['lag_seconds']:,} s")
+    if row["refused"]:
+        lines.append(f"refused here   {row['refused']:,}")
+    if row["bare"]:
+        lines.append(f"without body   {row['bare']:,}")
+    if row["held"] or row["served"]:
+        lines.append(f"to the peer    {row['held']:,} entries acknowledged, {row['served']:,} sent")
+    if row["refused_there"]:
+        lines.append(f"refused there  {row['refused_there']:,}")
+    if row["ended"]:
+        lines.append("ended          the peer lets this node read it no longer")
+    if row["error"]:
+        lines.append(f"error          {row['error']}")
+    for line in lines:
+        click.echo(plain(f"    {line}"))
 
 
 def _decide(data: Path, node_name: str, deed: str, as_json: bool) -> None:
@@ -265,7 +315,11 @@ def policy(
         found, _ = await find_peer(node, actor, node_name)
         return dict((await peering.set_policy(node, actor, found.node_id, changes, moment)).policy)
 
-    show(run_deed(data, change), as_json=as_json)
+    changed = run_deed(data, change)
+    if as_json:
+        print_document(changed)
+    else:
+        _show_policy(changed)
 
 
 def _choice(name: str, given: Sequence[str]) -> dict[str, Any]:

@@ -66,6 +66,9 @@ async def _steadily(loop: str, step: Callable[[], Awaitable[object]]) -> None:
 
 
 async def finish(node: Node, questions: Questions, clock: Callable[[], datetime]) -> None:
-    """Write and sequence what still waits when the node stops."""
-    await questions.write(node)
-    await _drain(node, clock)
+    """Write and sequence what still waits when the node stops; what the database cannot do now, the next start does."""
+    try:
+        await questions.write(node)
+        await _drain(node, clock)
+    except Unavailable as error:
+        await log.awarning("stops before everything is in its log", loop="sequence", fault=error.detail)

@@ -1,7 +1,8 @@
 """I9, non-interference: no answer to C depends on records that C may not read.
 
 The rule here: two nodes live the same life from the same seed, one of them with hidden deeds in between. C asks
-everything that can be asked, and every answer - status, headers, body - is the same to the byte. Left out: the date,
+everything that can be asked, and every answer - status, headers, body - is the same to the byte. Both have a peer, of
+which one pulls logs that C may not read. Left out: the date,
 and what is left of C's own budgets. Time is not measured, and the loops stand still, for how far the sequencer has come
 when an answer is written is a matter of time.
 """
@@ -19,12 +20,16 @@ from app.domain.errors import Meaning
 from app.domain.marking import Tlp
 from app.services.repeats import repeat_of
 from tests.api.conftest import BITCOIN, address, claim, open_site
+from tests.api.neighbour import Neighbour
 from tests.conftest import EXAMPLES
 
 BOTH, HIDDEN, NOBODYS, LATER = (address(number) for number in (0xB0, 0x41D, 0x0, 0x7A))
 ABSENT = "019de369-1158-7e96-8138-000000000000"
 UNTOLD = {"date", "ratelimit"}
-DURATIONS = re.compile(r"^watchfire_request_seconds.*\n|^# .*\n|^watchfire_requests_created.*\n", re.MULTILINE)
+# Durations, and the figures of logs between nodes, which the metrics give to who looks after the node.
+UNTOLD_FIGURES = re.compile(
+    r"^watchfire_request_seconds.*\n|^# .*\n|^watchfire_requests_created.*\n|^watchfire_peer_log_.*\n", re.MULTILINE
+)
 
 
 class Asked:
@@ -37,7 +42,7 @@ class Asked:
     async def __call__(self, method, path, **request):
         answer = await self.client.request(method, path, **request)
         headers = tuple(sorted((k, v) for k, v in answer.headers.items() if k not in UNTOLD))
-        body = DURATIONS.sub("", answer.text).encode() if path == "/metrics" else answer.content
+        body = UNTOLD_FIGURES.sub("", answer.text).encode() if path == "/metrics" else answer.content
         if path == "/metrics":
             headers = ()
         said = {key: str(value) for key, value in request.items()}
@@ -104,6 +109,13 @@ async def ask_hidden(ask, seen, hidden):
         audience = {"kind": "group", "group": number}
         await ask("POST", "/v1/reports", json=claim(NOBODYS, tlp="TLP:GREEN", audience=audience))
         await ask("POST", "/v1/reports", json=claim(NOBODYS, tlp="TLP:RED", audience=audience))
+    for number in [*hidden["organizations"], ABSENT]:
+        for what in ("", "/keys", "/credentials"):
+            await ask("GET", f"/v1/organizations/{number}{what}")
+        await ask("POST", "/v1/groups", json={"name": "with whom?", "members": [number]})
+        named = {"kind": "organizations", "organizations": sorted([seen["c"], number])}
+        await ask("POST", "/v1/reports", json=claim(NOBODYS, tlp="TLP:GREEN", audience=named))
+        await ask.walk("/v1/reports", 2, issuer=number)
     for log in [*hidden["logs"], "0" * 32]:
         for what in ("checkpoint", "entries", "tile/0/000.p/1", "proof?index=0", "proof?from=1"):
             await ask("GET", f"/v1/logs/{log}/{what}")
@@ -201,13 +213,15 @@ async def hide(site, a, b, c, d, group, *, red_for_c):
     }
 
 
-async def live(url, hidden, *, strong):
+async def live(url, far, hidden, *, strong):
     """Live the life of a node, with hidden deeds unless their ids are given already; give what C was answered."""
     async with open_site(url, seed=7, loops=False) as site:
         home = site.home
         a, b, c = [await site.partner(name) for name in "ABC"]
         d = await home.organization("D", trusted=False)
         group = await home.group(a.partner, b.partner)
+        neighbour = await Neighbour.open(site, far, a.partner)
+        foreign = await neighbour.publish(BOTH, address(6))
         public = await home.submit(a.partner, BOTH, address(1), audience=audiences.PUBLIC, tlp=Tlp.CLEAR)
         with_c = audiences.organizations(b.partner.id, c.partner.id)
         private = await home.submit(b.partner, BOTH, audience=with_c)
@@ -215,38 +229,42 @@ async def live(url, hidden, *, strong):
         await site.settle()
         seen = {
             "c": c.id,
-            "organizations": [a.id, b.id, c.id, str(d.id)],
-            "reports": [str(item.id) for item in (public, private, mine)],
+            "organizations": [a.id, b.id, c.id, str(d.id), str(neighbour.partner.id)],
+            "reports": [str(item.id) for item in (public, private, mine, foreign)],
         }
         client = await c.strong() if strong else c.api
         seen["logs"] = [item["id"] for item in (await client.get("/v1/logs")).json()["logs"]]
         if hidden is None:
             with home.aside():
                 parties = a.partner, b.partner, c.partner, d, group
+                pulled = await neighbour.hide(a.partner, HIDDEN, BOTH)
                 hidden = await hide(site, *parties, red_for_c=not strong)
+                hidden |= {name: hidden.get(name, []) + ids for name, ids in pulled.items()}
                 hidden["logs"] = [item for item in hidden["logs"] if item not in seen["logs"]]
         await home.submit(a.partner, LATER, audience=audiences.PUBLIC, tlp=Tlp.CLEAR)
         await home.follow(b.partner, public.id, "opinion")
+        await neighbour.publish(LATER, BOTH)
         await site.settle()
         ask = Asked(client)
         await ask_everything(ask, site, seen, hidden)
         await site.settle()
         await ask_own(ask, site, seen)
+        await neighbour.close()
         return ask.answers, hidden
 
 
-async def test_no_answer_depends_on_what_is_hidden(fresh):
-    await compare(fresh, strong=False)
+async def test_no_answer_depends_on_what_is_hidden(fresh, fresh_sqlite):
+    await compare(fresh, fresh_sqlite, strong=False)
 
 
 async def test_no_answer_to_a_strong_token_depends_on_it_either(fresh_sqlite):
-    await compare(fresh_sqlite, strong=True)
+    await compare(fresh_sqlite, fresh_sqlite, strong=True)
 
 
-async def compare(fresh, *, strong):
-    busy, hidden = await live(fresh(), None, strong=strong)
-    quiet, _ = await live(fresh(), hidden, strong=strong)
-    assert len(hidden["logs"]) >= 4
+async def compare(fresh, fresh_far, *, strong):
+    busy, hidden = await live(fresh(), fresh_far(), None, strong=strong)
+    quiet, _ = await live(fresh(), fresh_far(), hidden, strong=strong)
+    assert len(hidden["logs"]) >= 8
     assert len(busy) > 250
     for one, other in zip(busy, quiet, strict=True):
         assert one == other
@@ -391,7 +409,7 @@ async def told(lite):
         "reports": [str(public.id), str(private.id)],
         "logs": [item["id"] for item in (await c.api.get("/v1/logs")).json()["logs"]],
     }
-    hidden = {"reports": [], "groups": [str(group.id)], "logs": []}
+    hidden = {"reports": [], "groups": [str(group.id)], "organizations": [], "logs": []}
 
     async def ask_all():
         ask = Asked(c.api)

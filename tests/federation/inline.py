@@ -63,14 +63,24 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-def forget_power_failures(engine: AsyncEngine) -> None:
-    """Let SQLite not wait for the disk: a crash in a story is that of a program, and the files outlive it."""
+_DIALECT: list[Any] = []  # that of the first engine, and what it has compiled
+
+
+def hurry(engine: AsyncEngine) -> None:
+    """Let a store not wait for the disk, nor compile what another one has compiled.
+
+    A crash in a story is that of a program, and the files outlive it.
+    """
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
         cursor.execute("PRAGMA synchronous=OFF")
         cursor.close()
+
+    if not _DIALECT:
+        _DIALECT.extend((engine.sync_engine.dialect, engine.sync_engine._compiled_cache))
+    engine.sync_engine.dialect, engine.sync_engine._compiled_cache = _DIALECT
 
 
 def run(story: Any) -> Any:
