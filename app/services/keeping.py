@@ -151,6 +151,8 @@ class Desk:
         if self.log.origin == self.node.identity.node_id:
             # A node that was restored must not introduce again what stands in its log already.
             await records.introduce(self.tx, self.audience_id, issuer, body)
+            coming = [one.local_id for one in self.placed.values()]
+            await logs.withdraw(self.tx, self.audience_id, issuer, body.version, coming)
 
     async def _keep_group(self, body: record.Group) -> None:
         known = await groups.find(self.tx, body.group)

@@ -83,6 +83,15 @@ async def learn(tx: WriteTx, raw: bytes, now: datetime) -> NodeRecord:
     return said
 
 
+async def _learn_asked(tx: WriteTx, raw: bytes, now: datetime) -> NodeRecord:
+    """Take in a record that was asked for, unless a newer one came by itself meanwhile; give the newest, as `learn`."""
+    said = node_record.parse(raw)
+    known = await peers.find_node(tx, said.id)
+    if known is not None and known.generation == said.generation and known.issued_at > said.issued_at:
+        return node_record.parse(known.document)
+    return await learn(tx, raw, now)
+
+
 async def _learn_organizations(tx: WriteTx, peer: Peer, said: NodeRecord, now: datetime) -> None:
     """Let people here find the organizations that an accepted peer lists, and no others of it by its word alone."""
     if not peer.accepted_here:
@@ -124,6 +133,10 @@ async def recognize(node: Node, token: str, method: str, target: str, now: datet
         digest = peer_tokens.verify(token, newest, node.identity.node_id, method, target, now)
         if peer.state != State.ACTIVE and not await _is_leaving(tx, peer):
             raise Forbidden("The peering is not active: both operators must accept it.")
+    if peer.next_try_at is not None:
+        # It is there again: what was put off after failures need not wait any longer.
+        async with node.store.write(system(node.operator)) as writing:
+            await peers.change(writing, sender, next_try_at=None)
     return Caller(actors.peer(sender), digest)
 
 
@@ -209,7 +222,7 @@ async def propose(
     if fingerprint is not None and fingerprint.strip().lower() != said.fingerprint:
         raise Invalid(f"The node at this URL has another fingerprint: {said.fingerprint}.")
     async with node.store.write(actor) as tx:
-        await learn(tx, raw, now)
+        said = await _learn_asked(tx, raw, now)
         peer = await _change(tx, said.id, "propose", now, url=url, next_try_at=None, failures=0, error=None)
         await _learn_organizations(tx, peer, said, now)
         await audit.note(tx, "add_peer", now, subject=said.id)
@@ -270,7 +283,7 @@ async def _take_answer(node: Node, asked: Peer, answer: PeeringAnswer, now: date
             peer = await peers.get(tx, node_id, for_change=True)
             if (peer.accepted_there, peer.changed_at) != (asked.accepted_there, asked.changed_at):
                 return peer
-            await learn(tx, answer.record, now)
+            said = await _learn_asked(tx, answer.record, now)
             deed = "other_accepts" if answer.accepted else "other_refuses"
             peer = await _change(tx, node_id, deed, now, tried_at=now, error=None)
             await _learn_organizations(tx, peer, said, now)

@@ -4,7 +4,7 @@ The rule here: entries, tiles and checkpoints are only ever inserted; an entry t
 once. A log is read whole or not at all: by the audience of its records.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,8 @@ from sqlalchemy import Select, bindparam, case, delete, func, or_, select, text,
 from app.domain import checkpoint
 from app.domain.errors import NotFound
 from app.domain.merkle import EMPTY_ROOT, Frontier, Span, Tile
+from app.domain.record import Organization
+from app.domain.record import parse as parse_record
 from app.storage.columns import to_microseconds
 from app.storage.federation_tables import log_holes, replicas, shown_heads
 from app.storage.store import ReadTx, WriteTx
@@ -229,6 +231,23 @@ async def settle(tx: WriteTx, taken: Sequence[Pending]) -> None:
 async def strike(tx: WriteTx, record_ids: Sequence[UUID]) -> None:
     """Strike out the debts of records that stand in the log already: they were pulled back."""
     await tx.execute(delete(log_pending).where(log_pending.c.record_id.in_(record_ids)))
+
+
+async def withdraw(tx: WriteTx, audience_id: int, issuer: UUID, version: int, coming: Collection[UUID]) -> None:
+    """Take back what is owed of an organization's statements, up to a version that stands in the log already.
+
+    Not those of `coming`: they are the ones that stand there.
+    """
+    query = (
+        select(records.c.id, records.c.payload)
+        .join(log_pending, log_pending.c.record_id == records.c.id)
+        .where(log_pending.c.audience_id == audience_id, records.c.issuer == issuer, records.c.kind == "organization")
+        .where(records.c.id.not_in(coming))
+    )
+    said = [(row[0], parse_record(row[1]).body) for row in await tx.execute(query)]
+    old = [record_id for record_id, body in said if isinstance(body, Organization) and body.version <= version]
+    await strike(tx, old)
+    await tx.execute(delete(records).where(records.c.id.in_(old)))
 
 
 async def arrive(tx: WriteTx, record_ids: Sequence[UUID]) -> None:

@@ -44,11 +44,11 @@ class RealNode:
 
 
 @contextmanager
-def serve_real(folder):
+def serve_real(folder, name="Home"):
     """Prepare a node in a folder and serve it."""
     settings = Settings(data=folder)
     configure_logs(settings.log_level)  # to stderr: stdout is what a command prints
-    first = asyncio.run(initialize(settings, "Home", "ngo", utc_now()))
+    first = asyncio.run(initialize(settings, name, "ngo", utc_now()))
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(build(make_hall(settings)), log_level="error", lifespan="on"))
     thread = threading.Thread(target=server.run, args=([listener],))

@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from app import asgi
 from app.federation.client import Client
@@ -24,11 +25,12 @@ from app.web.deps import Hall
 from app.web.limits import Budgets
 from app.web.metrics import Metrics
 from app.web.outbound import Outbound
-from tests.federation.inline import forget_power_failures
+from tests.federation.inline import hurry
 from tests.network import Network, Site, Wire
 from tests.world import Clock, Home, World
 
 PLENTY = 1_000_000_000  # budgets are counted by the wall clock, which has no say here
+_APPS: dict[str, FastAPI] = {}  # by host: an application takes longer to assemble than a story to tell
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Road(Wire):
         except asyncio.CancelledError:
             if to in self.network.apps:
                 task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
                 raise
             raise httpx.ReadError("the other side has crashed", request=request) from None
         finally:
@@ -126,7 +129,7 @@ class Stand(Site):
     def start(self) -> None:
         """Serve the home's node as it is now opened."""
         node, clock = self.home.node, self.home.world.clock
-        forget_power_failures(node.store.engine)
+        hurry(node.store.engine)
         budgets = {f"{name}_per_minute": PLENTY for name in ("requests", "failures")}
         settings = Settings(data="unused", url=self.url, allow_private_peers=True, **budgets)
         self.client = Client(node, Outbound(transport=self.network.from_host(self.host)), clock)
@@ -140,7 +143,10 @@ class Stand(Site):
             settings=settings,
             clock=clock,
         )
-        self.network.apps[self.host] = httpx.ASGITransport(asgi.build(self.hall), client=("192.0.2.1", 4711))
+        if self.host not in _APPS:
+            _APPS[self.host] = asgi.build(self.hall)
+        _APPS[self.host].state.hall = self.hall
+        self.network.apps[self.host] = httpx.ASGITransport(_APPS[self.host], client=("192.0.2.1", 4711))
 
     def copy(self, name: str) -> Path:
         """Copy the database as it lies on the disk at this moment, with what is in its write-ahead log."""
@@ -156,6 +162,12 @@ class Stand(Site):
         """Stop without finishing anything, and start on a copy of the files."""
         self.network.apps.pop(self.host, None)
         await self.home.close()
+        self._replace(copied)
+        self.home.questions = Questions()
+        self.home.open()
+        self.start()
+
+    def _replace(self, copied: Path) -> None:
         self.life += 1
         made = self.folder / f"life-{self.life}.db"
         for suffix in ("", "-wal"):
@@ -164,28 +176,25 @@ class Stand(Site):
         for suffix in ("", "-wal", "-shm"):
             Path(f"{self.file}{suffix}").unlink(missing_ok=True)
         self.home.url = f"sqlite+aiosqlite:///{made}"
-        self.home.questions = Questions()
-        self.home.open()
-        self.start()
 
 
-async def crash(victim: Stand, deed: Coroutine[Any, Any, Any], turn: int) -> Any:
+async def crash(victim: Stand, doer: Stand, deed: Coroutine[Any, Any, Any], turn: int, *, writing: bool = False) -> Any:
     """Let a node die at a turn of the loop while a deed runs, which may be its own or another node's that asks it.
+
+    With `writing` only those turns are counted in which it writes.
 
     What is on its disk at that moment is all that is left. Gives what the deed came to, or the exception it ended with.
     """
     task = asyncio.ensure_future(deed)
-    for _ in range(turn):
+    while turn > 0 and not task.done():
         await asyncio.sleep(0)
-        if task.done():
-            break
+        turn -= not writing or victim.home.node.store._writer.locked()
     copied = victim.copy("crashed.db")
     victim.network.apps.pop(victim.host, None)
-    answering = victim.network.serving.get(victim.host)
-    if answering is not None:
-        answering.cancel()
-    else:
+    if victim is doer:
         task.cancel()
+    elif victim.host in victim.network.serving:
+        victim.network.serving[victim.host].cancel()
     (came,) = await asyncio.gather(task, return_exceptions=True)
     await victim.reopen(copied)
     return came
@@ -200,6 +209,4 @@ async def add_stand(land: Land, network: Roads, template: Path, folder: Path, na
     home: Home = await land.add_home(f"sqlite+aiosqlite:///{folder / 'life-0.db'}", name, at=at)
     home.heads = folder / "heads"
     await home.restart()
-    stand = Stand(home, network, f"{name}.test", folder=folder)
-    stand.home.node.heads.remember({})
-    return stand
+    return Stand(home, network, f"{name}.test", folder=folder)

@@ -286,10 +286,15 @@ async def test_a_token_may_be_used_again_for_the_same_call_and_no_longer_than_a_
 
 
 class Overtaken:
-    """A remote whose answer to a peering call is overtaken by something else."""
+    """A remote whose answers are overtaken by something else."""
 
     def __init__(self, client, meanwhile):
         self.client, self.meanwhile = client, meanwhile
+
+    async def node_record(self, url):
+        answer = await self.client.node_record(url)
+        await self.meanwhile()
+        return answer
 
     async def peering(self, to, record, *, accepted):
         answer = await self.client.peering(to, record, accepted=accepted)
@@ -304,6 +309,13 @@ async def test_an_answer_that_was_overtaken_by_a_newer_word_changes_nothing(side
 
     assert (await peering.tell(a.node, late, b.id, a.home.tick())).state == "active"
     assert await a.state(b) == "active"
+
+
+async def test_a_record_that_was_overtaken_by_a_newer_one_is_no_fault(sides):
+    a, b = sides
+
+    late = Overtaken(a.client, lambda: b.propose(a))
+    assert (await peering.propose(a.node, a.home.operator, late, b.home.at, a.home.tick())).state == "active"
 
 
 async def test_who_has_just_accepted_is_not_left_alone(sides):

@@ -10,7 +10,7 @@ import pytest
 from app.services import peering, turns
 from app.storage import peers
 from app.worker.pulling import Puller, pull_all, pull_loop, step
-from tests.joined import add_pair, node_id, publish
+from tests.joined import add_pair, node_id, publish, pull_once
 from tests.network import Network
 from tests.world import World
 
@@ -83,6 +83,21 @@ async def test_a_peer_is_not_asked_before_its_time_and_a_good_answer_forgets_the
 
     row = await peer_row(peer, origin)
     assert (row.failures, row.error, row.next_try_at) == (0, None, None)
+
+
+async def test_a_peer_that_is_heard_again_is_asked_at_once(pair):
+    origin, peer = pair
+    cut = frozenset({origin.host, peer.host})
+    origin.network.cut.add(cut)
+    for _ in range(8):
+        await turns.fail(peer.home.node, await peer_row(peer, origin), "away", peer.home.world.clock(), chance=0.99)
+    origin.network.cut.clear()
+    await publish(origin, await origin.home.organization())
+    assert await step(puller_of(peer), node_id(origin)) > 200
+
+    await pull_once(origin, peer)
+    await step(puller_of(peer), node_id(origin))
+    assert await entries(peer) == 2
 
 
 async def test_what_a_busy_peer_asks_for_is_respected(pair):
