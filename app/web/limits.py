@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from app.domain.errors import Invalid, TooLarge, TooMany, UnsupportedMediaType
 from app.settings import Settings
@@ -109,7 +109,7 @@ async def read_body(request: Request, most: int, media_types: tuple[str, ...]) -
     """Read a request's body, bounded while it arrives.
 
     Raises TooLarge (before reading when the length is declared), UnsupportedMediaType for another type or any
-    Content-Encoding: a compressed request could be a bomb. Invalid: it did not come in time.
+    Content-Encoding: a compressed request could be a bomb. Invalid: it did not come in time, or not in full.
     """
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in media_types:
@@ -124,6 +124,8 @@ async def read_body(request: Request, most: int, media_types: tuple[str, ...]) -
             return await _read(request, most)
     except TimeoutError as error:
         raise Invalid(f"The body did not come in full within {BODY_SECONDS:g} seconds.") from error
+    except ClientDisconnect as error:
+        raise Invalid("The body was cut off.") from error
 
 
 async def _read(request: Request, most: int) -> bytes:

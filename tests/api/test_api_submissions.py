@@ -69,7 +69,7 @@ async def test_the_names_on_the_wire_are_those_of_the_design(site):
     assert found["categories"] == [{"category": "sex_trafficking", "organizations": 1, "confidence": 60}]
     one = found["indicators"][0]
     assert one.keys() >= INDICATOR
-    assert one["issuer"] == {"id": a.id, "name": "A", "kind": "ngo"}
+    assert one["issuer"] == {"id": a.id, "name": "A", "kind": "ngo", "home": site.node.identity.node_id}
     assert one["audience"]["group"] == str(group.id)
     assert one["log"]["index"] >= 1
     wanted = {"first_seen": "2025-11-02T00:00:00.000000Z", "valid_until": "2028-05-01T00:00:00.000000Z"}

@@ -243,8 +243,8 @@ def test_on_postgresql_the_owner_migrates_and_the_application_serves(ask, say, t
     data = tmp_path / "node"
     try:
         monkeypatch.setenv("WATCHFIRE_OWNER_DATABASE_URL", postgres_server.url(name, OWNER))
-        assert ask("migrate", "--data", data) == {"revision": "0004"}
-        assert say("migrate", "--data", data)[1] == "0003\n"
+        revision = ask("migrate", "--data", data)["revision"]
+        assert say("migrate", "--data", data)[1] == f"{revision}\n"
         monkeypatch.delenv("WATCHFIRE_OWNER_DATABASE_URL")
         ask("init", "--data", data)
         ask("organization", "add", "Aid", "--kind", "ngo", "--data", data)

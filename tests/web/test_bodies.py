@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
 
 from app.domain.errors import Invalid, Refused
 from app.web.bodies import json_answer, lines_answer, parse_json, parse_lines, parse_model
+from app.web.limits import read_body
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -52,6 +54,17 @@ def test_any_bytes_are_read_or_refused(raw):
 def test_what_two_readers_may_read_as_two_things_is_refused(raw, reason):
     with pytest.raises(Invalid, match=reason):
         parse_json(raw)
+
+
+async def test_a_body_that_is_cut_off_is_a_refusal_and_no_fault_of_the_node():
+    said = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive():
+        return next(said)
+
+    request = Request({"type": "http", "headers": [(b"content-type", b"application/json")]}, receive)
+    with pytest.raises(Invalid, match="cut off"):
+        await read_body(request, 100, ("application/json",))
 
 
 def test_a_whole_surrogate_pair_is_a_character():
