@@ -36,6 +36,12 @@ async def wanted(node: Node) -> set[str]:
         return {peer.node_id for peer in await peers.search(tx) if peer.accepted_here or peer.error is not None}
 
 
+async def begin(node: Node, now: datetime, *, chance: float) -> None:
+    """Let each peer be asked soon after this node starts: pauses were for a network that it may not have any more."""
+    async with node.store.write(system(node.operator)) as tx:
+        await peers.hurry(tx, now + timedelta(seconds=FIRST_DELAY * chance))
+
+
 async def take(node: Node, peer_id: str, puller: str, now: datetime) -> Turn:
     """Begin what is due with a peer, as the process `puller`; it has the turn until the lease ends, or is kept."""
     async with node.store.read(system(node.operator)) as tx:

@@ -97,6 +97,11 @@ async def change(tx: WriteTx, node_id: str, **values: Any) -> None:
     await tx.execute(update(peers).where(peers.c.node_id == node_id).values(**values))
 
 
+async def hurry(tx: WriteTx, at: datetime) -> None:
+    """Let no peer wait longer than until a time."""
+    await tx.execute(update(peers).where(peers.c.next_try_at > at).values(next_try_at=at))
+
+
 async def search(tx: ReadTx) -> list[Peer]:
     """List the peers by node id: as many as operators have made, and the bounded number of strangers."""
     return [Peer(*row) for row in await tx.execute(select(peers).order_by(peers.c.node_id))]

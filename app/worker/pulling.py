@@ -52,6 +52,8 @@ async def pull_loop(node: Node, remote: Remote, clock: Callable[[], datetime], r
     tasks: dict[str, asyncio.Task[None]] = {}
     async with keeping_turns(node, puller.name, clock):
         try:
+            with suppress(Unavailable):  # then the pauses stay as they are
+                await turns.begin(node, clock(), chance=random())
             while True:
                 with suppress(Unavailable):
                     _attend(puller, tasks, await turns.wanted(node))

@@ -98,16 +98,15 @@ class Proxy:
         (kind,) = self._dice.choices(list(KINDS), list(KINDS.values()))
         return Fate(kind, int(10 ** self._dice.uniform(1, 4.5)), self._dice.uniform(0.05, 2.0))
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begin with a connection; it is ended also where its task is cancelled before its first step."""
+        task = asyncio.create_task(self._carry(reader, writer))
         self._open.add(task)
-        try:
+        task.add_done_callback(lambda done: (self._open.discard(done), _reset(writer)))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.CancelledError):  # either end is gone, or the network was parted
             await self._connect(reader, writer, self._draw())
-        except (OSError, asyncio.CancelledError):
-            pass  # either end is gone, or the network was parted
-        finally:
-            self._open.discard(task)
-            _reset(writer)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fate: Fate) -> None:
         if self._parted or fate.kind == "refused":

@@ -376,6 +376,7 @@ def names_the_place(verdict, table, named, changed):
         "log_tiles": (f"log {first}: the tile {key[1:2]}/{last}".replace("[", "").replace("]", ""),),
         "checkpoints": (f"checkpoint of size {last}", f"of size {changed}", f"'{changed}'"),
         "organization_keys": ("organization_keys of", "the signature does not count"),
+        "introductions": (f"of the organization {key[1:2]}".replace("[", "").replace("]", "").replace("'", ""),),
         "log_pending": ("owed to", "log_pending"),
         "audit": (f"audit row {last} of {first}", "comes next"),
     }

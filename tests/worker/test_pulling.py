@@ -100,6 +100,16 @@ async def test_a_peer_that_is_heard_again_is_asked_at_once(pair):
     assert await entries(peer) == 2
 
 
+async def test_a_node_that_starts_asks_every_peer_soon_whatever_was_before(pair):
+    origin, peer = pair
+    for _ in range(8):
+        await turns.fail(peer.home.node, await peer_row(peer, origin), "away", peer.home.world.clock(), chance=0.99)
+    await turns.begin(peer.home.node, peer.home.world.clock(), chance=0.5)
+
+    assert await step(puller_of(peer), node_id(origin)) == 1
+    assert (await peer_row(peer, origin)).failures == 8
+
+
 async def test_what_a_busy_peer_asks_for_is_respected(pair):
     origin, peer = pair
 
