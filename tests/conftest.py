@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from app.storage import migrate
 from app.storage.store import open_store
+from tests import engines
 from tests.world import Home, World
 
 pytest_plugins = ["tests.postgres"]  # not imported here: pytest must be the first, to rewrite its asserts
@@ -27,6 +28,7 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("house")
+engines.hurry()
 
 Fresh = Callable[[], str]
 

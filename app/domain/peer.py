@@ -167,12 +167,14 @@ def _flag(value: object, pointer: str) -> bool:
 class Access:
     """What a peer has to do with one log: whether it may read it now, how far it was served, and from where.
 
-    `served` is the size up to which it got entries; `from_index` is its first entry, under a group's rule `from_join`.
+    `served` is the size up to which it got entries; `from_index` is its first entry, under a group's rule `from_join`;
+    `public`: the log is everybody's.
     """
 
     visible: bool
     served: int = 0
     from_index: int = 0
+    public: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -185,7 +187,8 @@ def may_have(kind: str, index: int, access: Access, had_subject: bool, knew_issu
 
     `had_subject`: what the record follows stood in this log where the peer was served. `knew_issuer`: a report of its
     issuer did. Both are looked at only where the peer has left the log: from there on it gets what undoes or explains
-    what it has, and nothing new; that too where it was served before, for the answer may have been lost.
+    what it has, and nothing new; that too where it was served before, for the answer may have been lost. What takes a
+    report's place undoes it as well, but says something new: it goes only where that is no secret.
     """
     if access.visible:
         return index >= access.from_index or kind in STATEMENTS
@@ -195,6 +198,7 @@ def may_have(kind: str, index: int, access: Access, had_subject: bool, knew_issu
         kind == "node"
         or (kind == "organization" and knew_issuer)
         or (kind in {"revocation", "erasure"} and had_subject)
+        or (kind == "report" and had_subject and access.public)
     )
 
 

@@ -97,7 +97,8 @@ class Rights:
     def _left(self, tx: ReadTx, head: LogHead, told: PeerLog) -> Shown:
         # Whoever is in the group, as far as is known here, can have lost an own log of it by the lapse alone.
         lapsed = self._active and _group_of(head) is not None and head.log.audience_id in tx.audiences
-        return Shown(head, Access(visible=False, served=told.served), told, lapsed)
+        public = head.log.audience["kind"] == "public"
+        return Shown(head, Access(visible=False, served=told.served, public=public), told, lapsed)
 
     def _may_read(self, head: LogHead, group: GroupStanding | None) -> bool:
         """Tell whether the peer may read a log that is its own by audience or origin.

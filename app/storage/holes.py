@@ -170,5 +170,5 @@ async def refused_of_origin(tx: ReadTx, origin: str, after: tuple[str, int] | No
 
 
 def backoff(tries: int) -> timedelta:
-    """Say how long to wait after so many vain tries: an hour, doubled each time up to a day."""
-    return timedelta(hours=min(2 ** min(tries, 5), 24))
+    """Say how long to wait after so many vain tries: a minute, doubled each time up to a day."""
+    return min(timedelta(minutes=2 ** min(tries, 11)), timedelta(days=1))

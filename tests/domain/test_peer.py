@@ -189,8 +189,10 @@ def test_who_may_have_the_body_of_an_entry(kind, had_subject, knew_issuer):
     assert may(5, False, 5) is undone
     assert may(9, False, 5) is undone
     assert may(4, False, 5) is undone, "the answer in which it was served may have been lost"
+    replaced = undone or (kind == "report" and had_subject)
+    assert may(5, False, 5, 0, True) is replaced, "what takes its place is no secret in a public log"
     assert not may(0, False, 0)
-    assert not may(9, False, 0), "who never had anything gets nothing"
+    assert not may(9, False, 0, 0, True), "who never had anything gets nothing"
 
 
 def test_a_log_that_was_never_served_and_is_hidden_does_not_exist():

@@ -332,6 +332,11 @@ class Checker:
             found.append((stand.home.node.heads.vouched, sorted(stand.home.node.heads.asked)))
         return found
 
+    def waits(self) -> bool:
+        """Tell whether an honest node will ask for a body again."""
+        query = "SELECT 1 FROM log_holes WHERE next_try IS NOT NULL LIMIT 1"
+        return any(self.query(stand, query) for stand in self.honest)
+
     async def settled(self, simulation: "Simulation") -> None:
         """Check what is left when nothing moves any more."""
         for stand in self.honest:

@@ -18,7 +18,7 @@ from app.services import groups, membership
 from app.services.groups import Change, Charter
 from app.services.membership import PARTNER_SCOPES
 from tests.api.conftest import assertion
-from tests.federation.inline import Inline, hurry, one_thread
+from tests.federation.inline import Inline, one_thread
 from tests.joined import join, node_id, pull_all
 from tests.network import Network, Site, add_site
 from tests.world import Partner, World
@@ -122,8 +122,6 @@ async def open_circle(*urls, seed=23):
     with one_thread():
         for name, url in zip("abc", urls, strict=False):
             site = await add_site(world, network, url, name)
-            if url.startswith("sqlite"):
-                hurry(site.home.node.store.engine)
             places.append(Place(site, await listed(site, f"partner of {name}")))
         try:
             for one, other in combinations(places, 2):

@@ -13,8 +13,6 @@ from typing import Any
 from unittest import mock
 
 from aiosqlite import core
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 class Inline(ThreadPoolExecutor):
@@ -61,26 +59,6 @@ def one_thread() -> Iterator[None]:
     """Let SQLite's driver work on the loop's own thread inside the block."""
     with mock.patch.multiple(core, SimpleQueue=Queue, Thread=NoThread):
         yield
-
-
-_DIALECT: list[Any] = []  # that of the first engine, and what it has compiled
-
-
-def hurry(engine: AsyncEngine) -> None:
-    """Let a store not wait for the disk, nor compile what another one has compiled.
-
-    A crash in a story is that of a program, and the files outlive it.
-    """
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA synchronous=OFF")
-        cursor.close()
-
-    if not _DIALECT:
-        _DIALECT.extend((engine.sync_engine.dialect, engine.sync_engine._compiled_cache))
-    engine.sync_engine.dialect, engine.sync_engine._compiled_cache = _DIALECT
 
 
 def run(story: Any) -> Any:

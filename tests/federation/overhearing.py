@@ -97,7 +97,9 @@ def _why_not(checker: "Checker", sender: "Stand", asker: "Stand", said: dict[str
     # 3
     if is_active and (readers["nodes"] is None or asker.id in readers["nodes"]):
         return readers.get("lapsed") if said["kind"] not in UNDOING else None
-    if said["kind"] not in UNDOING:
+    # What takes a report's place undoes it, and is no secret where it is for everybody.
+    replaces = said["body"].get("supersedes") is not None and said["audience"]["kind"] == "public"
+    if said["kind"] not in UNDOING and not replaces:
         return f"it may not read that, {'active' if is_active else 'not active'}"
     ever = readers["ever"]
     return None if ever is None or asker.id in ever else "it never could read that"

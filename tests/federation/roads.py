@@ -25,7 +25,6 @@ from app.web.deps import Hall
 from app.web.limits import Budgets
 from app.web.metrics import Metrics
 from app.web.outbound import Outbound
-from tests.federation.inline import hurry
 from tests.network import Network, Site, Wire
 from tests.world import Clock, Home, World
 
@@ -129,7 +128,6 @@ class Stand(Site):
     def start(self) -> None:
         """Serve the home's node as it is now opened."""
         node, clock = self.home.node, self.home.world.clock
-        hurry(node.store.engine)
         budgets = {f"{name}_per_minute": PLENTY for name in ("requests", "failures")}
         settings = Settings(data="unused", url=self.url, allow_private_peers=True, **budgets)
         self.client = Client(node, Outbound(transport=self.network.from_host(self.host)), clock)

@@ -51,6 +51,7 @@ MARKINGS = {
 }
 PAPS = {Tlp.CLEAR: Pap.CLEAR, Tlp.GREEN: Pap.GREEN, Tlp.RED: Pap.RED}
 LONGEST_PAUSE = timedelta(hours=25)  # after which every entry that did not come is asked for again
+RETRY_PAUSE = timedelta(hours=6)  # after which one is asked for again that did not come in a few tries
 CONSTANT = 3  # rounds beyond two journeys across the network: see `Simulation.bound`
 
 
@@ -467,6 +468,20 @@ class Simulation:
                     await peering.propose(home.node, home.operator, client, at.url, home.tick())
 
     async def _rounds(self) -> int:
+        """Pull in rounds until nothing moves, and again when bodies that a relay did not have yet are asked for again.
+
+        Gives the most rounds of one such time; each hop of relays may need a time of its own.
+        """
+        most = await self._still()
+        while self.checker.waits():
+            self.clock.tick(seconds=RETRY_PAUSE.total_seconds())
+            rounds = await self._still()
+            if not rounds:
+                break
+            most = max(most, rounds)
+        return most
+
+    async def _still(self) -> int:
         """Let every node sequence, and pull from each of its peers, until a whole round moves nothing."""
         rounds = 0
         while True:

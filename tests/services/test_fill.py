@@ -53,7 +53,7 @@ async def test_a_damaged_body_is_a_hole_and_is_filled_when_it_is_mended(pair):
     await mend()
 
     assert (await pull_once(peer, origin)).filled == 0  # not due yet
-    peer.home.world.clock.tick(hours=1)
+    peer.home.world.clock.tick(minutes=1)
     assert (await pull_once(peer, origin)).filled == 1
 
     assert await peer.home.status(bank, address) == "listed"
@@ -67,12 +67,12 @@ async def test_a_body_that_stays_damaged_is_asked_for_less_and_less_often_and_ne
     await damage(origin)
     await pull_all(peer, origin)
     waits = []
-    for _ in range(7):
+    for _ in range(13):
         peer.home.world.clock.tick(days=2)
         await pull_once(peer, origin)
-        waits += await rows(peer, "SELECT (next_try - at) / 3600000000 FROM log_holes")
+        waits += await rows(peer, "SELECT (next_try - at) / 60000000 FROM log_holes")
 
-    assert waits == [(2,), (4,), (8,), (16,), (24,), (24,), (24,)]
+    assert waits == [*((2**tries,) for tries in range(1, 11)), *[(24 * 60,)] * 3]
 
 
 async def test_a_body_that_is_not_of_the_leaf_is_not_taken(pair):

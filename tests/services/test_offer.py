@@ -106,6 +106,17 @@ async def test_who_has_left_gets_what_undoes_what_it_had_and_nothing_new(pair):
     assert await ended(b, a, log)
 
 
+async def test_who_was_turned_away_learns_of_a_public_report_that_another_took_its_place(pair):
+    a, b = pair
+    ours = await a.home.organization()
+    had = await submit(a, ours)
+    assert await bodies(b, a, a.log()) == ["organization", "report"]
+    await a.decide(b, "suspend")
+    await submit(a, ours)
+    await submit(a, ours, supersedes=str(had.id))
+    assert await bodies(b, a, a.log()) == ["organization", "ended", "ended", "report"]
+
+
 async def test_what_undoes_is_served_again_when_the_answer_was_lost(pair):
     a, b = pair
     ours, group, log = await shared(a, b)

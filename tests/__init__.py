@@ -1,0 +1,1 @@
+"""Tests of the project; a package by name, because packages that are installed have a `tests` of their own."""
