@@ -67,8 +67,11 @@ class FromPeer(APIRoute):
                 request.state.spent = spent = hall.budgets.spend("requests", caller.actor.principal)
                 request.state.body = body = await body_of(request)
                 peer_tokens.check_body(caller.body_digest, body)
-            except (Unauthenticated, Forbidden):
+            except Unauthenticated:
                 hall.budgets.spend("failures", address_of(request))
+                raise
+            except Forbidden:  # it is who it says, and does not know yet how the peering stands
+                hall.budgets.spend("requests", address_of(request))
                 raise
             response = await answer(request)
             response.headers.update(spent.headers())

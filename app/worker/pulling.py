@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 import structlog
 
@@ -136,6 +137,8 @@ async def step(puller: Puller, peer_id: str) -> float:
         async with puller.gate:
             pulled = await pull.run_once(node, puller.remote, peer_id, puller.clock)
     except PeerRefused as error:
+        if error.status == HTTPStatus.FORBIDDEN:  # that it is accepted here may not have come through
+            await peering.tell(node, puller.remote, peer_id, puller.clock())
         return await turns.fail(node, turn.peer, error.detail, puller.clock(), chance=puller.random())
     except Unreachable as error:
         return await turns.fail(

@@ -107,6 +107,16 @@ async def test_a_peer_has_a_budget_and_so_have_failures(lite_pair):
     assert [answer.status_code for answer in unsigned] == [401, 429]
 
 
+async def test_a_peer_that_is_not_accepted_yet_uses_up_nobodys_failures(lite_pair):
+    a, b = lite_pair
+    await a.decide(b, "end")
+    a.hall.budgets._quotas["failures"] = 1
+    a.hall.budgets._spent.clear()
+    signed = [await b.call(a, *target("list_refusals")) for _ in range(3)]
+    assert [answer.status_code for answer in signed] == [403] * 3
+    assert (await b.call(a, *target("list_refusals"), token="x")).status_code == 401
+
+
 async def test_a_token_names_the_path_also_where_a_proxy_takes_a_prefix_off(lite_pair):
     a, b = lite_pair
     object.__setattr__(a.hall, "settings", a.hall.settings.model_copy(update={"url": "https://a.example/beacon"}))

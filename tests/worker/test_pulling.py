@@ -170,6 +170,15 @@ async def test_a_peer_that_has_not_accepted_yet_is_told_again_now_and_then(pair)
     assert origin.network.calls == before + 1
 
 
+async def test_a_peer_that_did_not_hear_that_it_is_accepted_is_told_when_it_turns_this_node_away(pair):
+    origin, peer = pair
+    async with origin.home.node.store.write(origin.home.operator) as tx:
+        await peers.change(tx, node_id(peer), accepted_there=False, state="proposed")
+
+    assert await step(puller_of(peer), node_id(origin)) == 1
+    assert (await peer_row(origin, peer)).state == "active"
+
+
 async def test_a_peer_that_has_no_url_is_looked_at_now_and_then(pair):
     origin, peer = pair
     async with peer.home.node.store.write(peer.home.operator) as tx:
