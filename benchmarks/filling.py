@@ -31,7 +31,7 @@ from app.services import membership, peering, submit
 from app.services.node import Node
 from app.services.submit import Draft
 from app.settings import Settings
-from app.storage import arriving, logs, organizations
+from app.storage import arriving, logs, organizations, records
 from app.storage.arriving import Arriving
 from app.storage.tables import log_pending
 from app.web.outbound import Outbound
@@ -110,7 +110,7 @@ async def _admit(node: Node, addresses: Sequence[str], rng: random.Random) -> li
     async with node.store.write(operator(node.operator)) as tx:
         sealed = [key.sealed_seed for key in await organizations.keys(tx, node.operator)]
         seed = node.identity.unseal(sealed[-1] or b"")
-        number = (await arriving.ensure_audiences(tx, [(audiences.PUBLIC, Tlp.CLEAR)]))["public"]
+        number = await records.ensure_audience(tx, audiences.PUBLIC, Tlp.CLEAR)
         items = []
         for address in addresses:
             record = _record(node, address, moment, rng)

@@ -176,11 +176,6 @@ class Access:
     from_index: int = 0
     public: bool = False
 
-    @property
-    def is_known(self) -> bool:
-        """Whether the peer may know that there is such a log."""
-        return self.visible or self.served > 0
-
 
 def may_have(kind: str, index: int, access: Access, had_subject: bool, knew_issuer: bool) -> bool:
     """Tell whether a peer gets the body of an entry, or its bare leaf hash.

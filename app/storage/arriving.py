@@ -13,16 +13,13 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, and_, bindparam, delete, false, func, insert, literal, null, select, update
 
-from app.domain.audience import Audience
 from app.domain.history import ERASED, LIVE, REVOKED, SUPERSEDED
 from app.domain.ids import derived_id
-from app.domain.marking import Tlp
 from app.domain.record import FOLLOWING, Revocation
 from app.domain.record import parse as parse_record
 from app.domain.report import Report
 from app.storage.columns import Moment, one_of
 from app.storage.federation_tables import log_holes
-from app.storage.records import ensure_audience
 from app.storage.rows import INDICATOR_COLUMNS, indicator_rows, record_values, report_values
 from app.storage.rows import Arriving as Arriving  # noqa: PLC0414 - what this module takes
 from app.storage.store import ReadTx, WriteTx
@@ -55,21 +52,6 @@ async def taken_ids(tx: ReadTx, ids: Collection[UUID]) -> dict[UUID, tuple[str, 
         query = select(records.c.id, records.c.origin, records.c.digest).where(one_of(records.c.id, part, tx.dialect))
         found |= {row[0]: (row[1], row[2]) for row in await tx.execute(query)}
     return found
-
-
-async def taken_digests(tx: ReadTx, digests: Collection[bytes]) -> dict[bytes, UUID]:
-    """Give the local id of each record with one of these digests."""
-    found: dict[bytes, UUID] = {}
-    for part in _parts(digests):
-        query = select(records.c.digest, records.c.id).where(records.c.digest.in_(part))
-        found |= {row[0]: row[1] for row in await tx.execute(query)}
-    return found
-
-
-async def ensure_audiences(tx: WriteTx, wanted: Iterable[tuple[Audience, Tlp]]) -> dict[str, int]:
-    """Give the ids of audiences by their keys, making those that are new."""
-    distinct = {audience.key(tlp): (audience, tlp) for audience, tlp in wanted}
-    return {key: await ensure_audience(tx, *item) for key, item in distinct.items()}
 
 
 async def add_page(tx: WriteTx, items: Sequence[Arriving]) -> None:

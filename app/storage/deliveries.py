@@ -74,12 +74,6 @@ async def find(tx: ReadTx, peer_id: str, log_id: str) -> PeerLog | None:
     return None if row is None else PeerLog(*row)
 
 
-async def positions_of(tx: ReadTx, log_id: str) -> list[PeerLog]:
-    """Tell how much of a log each peer was served, holds, and shows."""
-    query = select(peer_logs).where(peer_logs.c.log_id == log_id).order_by(peer_logs.c.peer_id)
-    return [PeerLog(*row) for row in await tx.execute(query)]
-
-
 async def note_served(
     tx: WriteTx, peer_id: str, log_id: str, served: int, *, from_index: int | None = None, visible: bool | None = None
 ) -> None:
@@ -133,11 +127,6 @@ async def note_head(
     """Note the head that a peer shows of a log, and by what right this node reads it."""
     values = {"head": head, "head_at": now, "access_from": access_from, "ended": ended}
     await _set(tx, peer_id, log_id, values)
-
-
-async def note_ended(tx: WriteTx, peer_id: str, log_id: str) -> None:
-    """Note that a peer has ended this node's access to a log."""
-    await _set(tx, peer_id, log_id, {"ended": True})
 
 
 async def note_level(tx: WriteTx, peer_id: str, now: datetime) -> None:

@@ -195,11 +195,6 @@ def test_who_may_have_the_body_of_an_entry(kind, had_subject, knew_issuer):
     assert not may(9, False, 0, 0, True), "who never had anything gets nothing"
 
 
-def test_a_log_that_was_never_served_and_is_hidden_does_not_exist():
-    found = [Access(visible, served).is_known for visible in (False, True) for served in (0, 1)]
-    assert found == [False, True, True, True]
-
-
 def test_only_public_logs_and_those_of_communities_are_passed_on():
     allowed = {pair for pair in product(["public", "group", "organizations"], [False, True]) if may_relay(*pair)}
     assert allowed == {("public", False), ("public", True), ("group", True)}

@@ -139,16 +139,6 @@ async def test_digests_and_ids_that_are_taken_are_known(store, origin):
     digest = report.sign(bytes(32)).digest
     async with store.read(ME) as tx:
         assert await arriving.taken_ids(tx, [report.id, other.id]) == {report.id: ("there", digest)}
-        assert await arriving.taken_digests(tx, [digest, bytes(32)]) == {digest: report.id}
-
-
-async def test_audiences_are_made_once(store):
-    wanted = [(audiences.PUBLIC, Tlp.CLEAR), (audiences.group(US), Tlp.RED), (audiences.PUBLIC, Tlp.GREEN)]
-    async with store.write(ME) as tx:
-        made = await arriving.ensure_audiences(tx, wanted)
-        assert await arriving.ensure_audiences(tx, wanted) == made
-    assert set(made) == {"public", f"group:{US}.red"}
-    assert len(set(made.values())) == 2
 
 
 async def test_only_the_issuer_and_origin_of_a_report_end_it(store, origin):
