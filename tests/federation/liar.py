@@ -397,7 +397,7 @@ class Story:
     def page(self, start: int, stop: int | None = None) -> bytes:
         """Write a page of the story, under the checkpoint of `covers` entries, or of all."""
         covers = self.size if self.covers is None else self.covers
-        stop = min(start + page.MAX_PAGE_ENTRIES, covers if stop is None else stop)
+        stop = min(start + page.MAX_PAGE_ENTRIES, covers, covers if stop is None else stop)
         proof: list[bytes] = []
         if 0 < stop < covers:
             leaves = self.leaves(covers)
