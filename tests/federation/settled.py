@@ -66,9 +66,16 @@ class Paper:
         return bool(asks) and there is not None and there["state"] != "proposed"
 
     def newest(self, group: str) -> dict[str, Any] | None:
-        """Give a group's newest version, as its steward's node has said."""
+        """Give a group's newest version, as its steward's node has said: a later one may have gone by a restore."""
         versions = self.checker.groups.get(UUID(group), {})
-        return versions[max(versions)] if versions else None
+        if not versions:
+            return None
+        last = max(versions)
+        for stand in self.checker.honest:
+            if stand.id == versions[last]["home"]:
+                rows = self.checker.query(stand, "SELECT version FROM groups WHERE id = ?", UUID(group).bytes)
+                last = rows[0]["version"] if rows else last
+        return versions.get(last)
 
     def readers(self, audience: dict[str, Any]) -> set[str] | None:
         """Name the nodes that may read what is for an audience; None for everybody."""
