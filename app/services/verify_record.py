@@ -215,14 +215,17 @@ def _claim(driver: Driver, said: Record, report: Report) -> dict[str, Any]:
 def _state(row: Row, claim: Row, content: Content) -> list[str]:
     """Check what is kept for lists: revoked as a whole, else superseded in its own audience, else live.
 
-    A newer report for another audience leaves the old one as it is, or supersedes it while it waits for review.
+    A newer report for another audience leaves the old one as it is, or supersedes it while it waits for review; while
+    both wait, their rows stand in one audience, whatever the reports themselves say.
     """
     followers = content.followers.get(row["id"], [])
     own = [item for item in followers if item["issuer"] == row["issuer"]]
     newer = [item for item in own if item["kind"] == "report"]
     if row["id"] in content.revoked:
         allowed = {history.REVOKED}
-    elif any((item["audience_id"], item["tlp"]) == (row["audience_id"], row["tlp"]) for item in newer):
+    elif not row["quarantined"] and any(
+        (item["audience_id"], item["tlp"]) == (row["audience_id"], row["tlp"]) for item in newer
+    ):
         allowed = {history.SUPERSEDED}
     else:
         allowed = {history.LIVE, history.SUPERSEDED} if newer else {history.LIVE}

@@ -24,7 +24,7 @@ from app.domain.errors import (
 )
 from app.domain.marking import ALLOWED_AUDIENCES, Pap, Tlp
 from app.domain.signing import Envelope
-from app.services import membership, read_reports, submit
+from app.services import membership, read_reports, submit, verify_log
 from app.services.repeats import repeat_of
 from app.services.submit import Draft
 from app.storage.records import Filters
@@ -396,3 +396,12 @@ async def test_a_report_of_ten_thousand_addresses(home):
     assert (await home.stored(made.id)).digest == signing.Envelope((await home.stored(made.id)).payload, "", b"").digest
     with pytest.raises(InvalidRecord):
         await home.submit(ngo, *every, home.address())
+
+
+async def test_a_waiting_report_may_be_replaced_by_one_for_others_and_everything_verifies(home):
+    ngo, bank = await home.organization(trusted=False, own_key=True), await home.organization()
+    old = await home.submit(ngo)
+    await home.submit(ngo, audience=audiences.organizations(*sorted([ngo.id, bank.id])), supersedes=str(old.id))
+    await home.sequence()
+
+    assert (await verify_log.verify(home.node, home.tick())).faults == []
