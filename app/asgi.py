@@ -17,14 +17,29 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.api import addresses, audit, groups, logs, node, openapi, organizations, peers, reports, tokens, vocabulary
+from app.api import (
+    addresses,
+    audit,
+    exports,
+    groups,
+    logs,
+    node,
+    openapi,
+    organizations,
+    peers,
+    reports,
+    tokens,
+    vocabulary,
+)
 from app.bootstrap import open_node
 from app.domain.errors import Meaning
 from app.federation import routes as federation
 from app.federation.client import Client
+from app.misp import routes as misp
 from app.services.audit import Questions
 from app.services.authenticate import Authenticator
 from app.settings import Settings
+from app.taxii import routes as taxii
 from app.web import problems
 from app.web.deps import Hall
 from app.web.limits import Budgets
@@ -40,6 +55,7 @@ ROUTERS = (
     organizations.router,
     groups.router,
     reports.router,
+    exports.router,
     addresses.screening_router,
     logs.router,
     vocabulary.router,
@@ -47,6 +63,8 @@ ROUTERS = (
     peers.router,
     federation.router,
     federation.public_router,
+    misp.router,
+    taxii.router,
 )
 DESCRIPTION = """\
 Partner organizations submit flagged addresses with their provenance, and query the reputation of addresses; everything

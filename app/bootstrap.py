@@ -18,7 +18,7 @@ from app.domain import node_record, signing
 from app.domain.actor import operator
 from app.domain.errors import Conflict, NotFound, Unavailable
 from app.domain.ids import uuid7
-from app.services import identity, membership, rekey, rotate
+from app.services import identity, membership, refill, rekey, rotate
 from app.services.known_heads import KnownHeads
 from app.services.node import Node
 from app.settings import Settings
@@ -183,6 +183,7 @@ async def migrate_database(settings: Settings) -> str:
     try:
         await migrate.upgrade(store)
         await rekey.rekey(store)
+        await refill.refill(store)
         return migrate.newest()
     finally:
         await store.close()

@@ -6,7 +6,7 @@ The rule here: a ratio against a floor of the same run is what may be compared b
 import importlib
 import sys
 
-NAMES = ("addresses", "look_up", "screening", "bulk_import", "submissions", "federation")
+NAMES = ("addresses", "look_up", "screening", "bulk_import", "submissions", "federation", "taxii")
 
 
 def main() -> None:

@@ -25,7 +25,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "check": ("app.cli.check:check", "Ask what is known about one address."),
         "screen": ("app.cli.screen:screen", "Ask about every address of a file, of any size."),
         "submit": ("app.cli.submit:submit", "Submit one report."),
-        "import": ("app.cli.importing:import_file", "Submit a file of addresses: CSV, NDJSON, TagPack."),
+        "import": ("app.cli.importing:import_file", "Submit a file of addresses: CSV, NDJSON, TagPack, MISP."),
+        "export": ("app.cli.export:export", "Write all that you may read, in a form of your choice."),
+        "misp": ("app.cli.misp:misp", "Take in what a MISP feed or server says."),
+        "taxii": ("app.cli.taxii:taxii", "Exchange objects with a TAXII server."),
         "report": ("app.cli.reports:report", "Show one report with its provenance and history."),
         "reports": ("app.cli.reports:reports", "List the reports that you may read."),
         "chains": ("app.cli.vocabulary:chains", "Search the chains whose addresses are checked."),
@@ -50,7 +53,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 _PARTNER: Final = (
-    *("login", "check", "screen", "submit", "import", "report", "reports", "chains", "assets", "revoke", "dispute"),
+    *("login", "check", "screen", "submit", "import", "export", "misp", "taxii", "report"),
+    *("reports", "chains", "assets", "revoke", "dispute"),
 )
 
 

@@ -68,6 +68,9 @@ def _explain_client(error: Exception) -> Failure | None:
     if isinstance(error, problems.ProblemError):
         exit_code = _exit_of(error.status)
         return Failure(exit_code, f"{error.detail}{_ADVICE.get(error.status, '')}{_places(error.errors)}")
+    elsewhere = sys.modules.get("app.client.elsewhere")
+    if elsewhere is not None and isinstance(error, elsewhere.ElsewhereError):
+        return Failure(_exit_of(error.status) if error.status else Exit.NO_CONNECTION, str(error))
     if isinstance(error, problems.ClientError):
         return Failure(Exit.NO_CONNECTION, f"{error} Check --url.")
     return None

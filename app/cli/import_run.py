@@ -30,13 +30,14 @@ _ROW_STATUSES = frozenset({400, 422})
 
 @dataclass(slots=True)
 class Outcome:
-    """What an import has come to."""
+    """What an import has come to; `skipped` counts, by type, what the document holds beside addresses."""
 
     read: int = 0
     accepted: int = 0
     reports: int = 0
     cleaned: int = 0
     refusals: list[RefusedRow] = field(default_factory=list)
+    skipped: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Plan:
 
     `fields` are the report's, `name` the import's (of file, node and options), `by_source` whether each source has
     reports of its own. Without a `client` nothing is sent: rows are read and judged here. With a `signer` records
-    are signed here.
+    are signed here. `told` is called with each batch and what became of it.
     """
 
     fields: Mapping[str, Any]
@@ -53,6 +54,7 @@ class Plan:
     by_source: bool
     client: Client | None = None
     signer: LocalSigner | None = None
+    told: Callable[[Batch, Acknowledged], None] | None = None
 
     def key(self, batch: int) -> str:
         """Give the idempotency key of a batch."""
@@ -172,6 +174,8 @@ class Run:
         self.outcome.reports += done.report is not None
         self.outcome.refusals += [RefusedRow(*self._of_row(row)) for row in done.refused]
         self._progress(self.outcome.accepted + len(self.outcome.refusals))
+        if self._plan.told is not None:
+            self._plan.told(batch, done)
         if done.accepted + len(done.refused) != len(batch.rows):
             raise click.ClickException(
                 f"The journal does not fit the file (report {batch.number}); start again with --restart."

@@ -87,7 +87,8 @@ def results(client: "Client", rows: Iterable["Row | RefusedRow"]) -> Iterator[di
     asked: deque[Row | RefusedRow] = deque()
 
     def questions() -> Iterator[dict[str, str]]:
-        for row in rows:
+        for given in rows:
+            row = _claimed_once(given)
             asked.append(row)
             if isinstance(row, Row):
                 question = {"ref": str(row.number), "address": row.address.strip()}
@@ -100,6 +101,15 @@ def results(client: "Client", rows: Iterable["Row | RefusedRow"]) -> Iterator[di
             raise click.ClickException("The node's answers are not in the order of the questions; nothing is certain.")
         yield {**answer, "row": row.number, "ref": row.ref or str(row.number), "address": row.address}
     yield from (_unread(row) for row in asked if not isinstance(row, Row))
+
+
+def _claimed_once(row: "Row | RefusedRow") -> "Row | RefusedRow":
+    """Ask also about an address that its file takes back: a question claims nothing."""
+    from app.formats.rows import TAKEN_BACK, RefusedRow, Row, chain_of  # noqa: PLC0415
+
+    if isinstance(row, RefusedRow) and row.code == TAKEN_BACK and row.address.strip():
+        return Row(row.number, row.address, chain_of(row.chain) if row.chain else "", row.ref)
+    return row
 
 
 def _unread(row: "RefusedRow") -> dict[str, Any]:

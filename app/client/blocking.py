@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock
 from types import TracebackType
@@ -72,6 +73,25 @@ class Client(Api[dict[str, Any], Iterator[dict[str, Any]], str]):
                     raise
             time.sleep(delay)
             waited += delay
+
+    @contextmanager
+    def stream(self, request: Request) -> Iterator[Iterator[bytes]]:
+        """Send a request once and give its answer in pieces, however long it is; a cut-off one raises NetworkError."""
+        self._renew()
+        try:
+            http = exchange.to_http(self._http, self.url, request, self._session.key)
+            response = self._http.send(http, stream=True)
+            try:
+                if not response.is_success:
+                    body = exchange.Body()
+                    for piece in response.iter_bytes():
+                        body.add(piece)
+                    exchange.judge(response, body)
+                yield response.iter_bytes()
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            raise exchange.broken(error, self.url) from error
 
     def _try(self, request: Request) -> bytes:
         if request.signed_in:

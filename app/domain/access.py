@@ -16,6 +16,7 @@ NEEDED_SCOPE = {
     "look_up": Scope.QUERY,
     "screen": Scope.QUERY,
     "read_reports": Scope.QUERY,
+    "export": Scope.QUERY,
     "read_log": Scope.QUERY,
     "read_groups": Scope.QUERY,
     "read_organizations": Scope.QUERY,
@@ -27,7 +28,7 @@ NEEDED_SCOPE = {
     "read_peers": Scope.OPERATE,
     "operate": Scope.OPERATE,
 }
-NEEDS_STRONG = frozenset({"administer", "operate"})
+NEEDS_STRONG = frozenset({"export", "administer", "operate"})
 
 
 def check_act(actor: Actor, deed: str) -> None:

@@ -153,6 +153,12 @@ class UnsupportedMediaType(Meaning):
     code = "unsupported_media_type"
 
 
+class NotAcceptable(Meaning):
+    """The caller takes no form in which this can be answered."""
+
+    code = "not_acceptable"
+
+
 class TooMany(Meaning):
     """The caller has used up its budget.
 

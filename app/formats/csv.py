@@ -15,6 +15,7 @@ from app.formats.rows import COLUMNS, MAX_ADDRESS, RefusedRow, Row, UnreadableDo
 DELIMITERS = (",", ";", "\t")
 MAX_ROW_LINES = 50  # lines that one quoted row may span
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+_GUARDED = tuple(f"'{start}" for start in _FORMULA_STARTS)
 SCREENING_COLUMNS = (
     "ref",
     "address",
@@ -97,7 +98,16 @@ class Table:
                 yield RefusedRow(number, "unclosed_quote", f"A quote opened here takes in {spanned} lines; close it.")
             elif any(cells):
                 width = len(cells)
-                yield make_row(number, {n: cells[p] for n, p in places if p < width and cells[p]}, self._chain)
+                given = {n: cells[p] for n, p in places if p < width and cells[p]}
+                yield make_row(number, _unguarded(given), self._chain)
+
+
+def _unguarded(cells: dict[str, str]) -> dict[str, str]:
+    """Take off the apostrophe by which `cell`, or a spreadsheet, keeps a text from being a formula."""
+    for text in cells.values():
+        if text[0] == "'" and text.startswith(_GUARDED):
+            return {**cells, **{other: value[1:] for other, value in cells.items() if value.startswith(_GUARDED)}}
+    return cells
 
 
 def _first_line(lines: Iterator[str]) -> tuple[str, int]:

@@ -64,8 +64,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "case": ("case", "case_id", "case_number"),
         "legal_basis": ("legal_basis",),
         "summary": ("summary",),
+        "state": ("state",),
     }
 )
+NOT_LIVE = frozenset({"superseded", "revoked", "erased"})  # states of a row that claims nothing any more
+TAKEN_BACK = "taken_back"  # code of a refused row that its source once claimed, and claims no longer
 _FIELDS = ("asset", "tag", "role", "relation", "first_seen", "last_seen")
 _CLAIMS = ("category", "subcategory", "method", "reliability", "case", "legal_basis", "summary")
 
@@ -77,16 +80,16 @@ class UnreadableDocument(Invalid):
 
 
 class Source(NamedTuple):
-    """A reference that a row must keep: `kind` of evidence, the reference, and when it was last seen to say so."""
+    """A reference that a row must keep: `kind` of evidence, the reference, when it was seen to say so, and its hash."""
 
     kind: str
     reference: str
     observed_at: str = ""
+    sha256: str = ""
 
     def to_document(self) -> dict[str, Any]:
         """Give the evidence entry of a report."""
-        document = {"kind": self.kind, "reference": self.reference}
-        return {**document, "observed_at": self.observed_at} if self.observed_at else document
+        return {name: value for name, value in self._asdict().items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,9 @@ def make_row(number: int, cells: Mapping[str, Any], chain: str = "") -> Row | Re
     ref = str(cells.get("ref") or "")[:MAX_REF]
     if not isinstance(text, str) or not isinstance(stated, str):
         return RefusedRow(number, "invalid_field", "address and chain must be texts.", ref)
+    if str(cells.get("state") or "") in NOT_LIVE:
+        detail = f"Its source says that it is {cells['state']}: it claims nothing any more."
+        return RefusedRow(number, TAKEN_BACK, detail, ref, text[:MAX_ADDRESS], stated)
     if problem := address_problem(text):
         return RefusedRow(number, *problem, ref, text[:MAX_ADDRESS], stated)
     if len(cells) == 1:

@@ -75,6 +75,7 @@ CONCEPTS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
 )
 """Concept, abuse or category of a tag -> our category and subcategory. `sextortion` is spam more often than not."""
 
+OWN_CONTEXT = "watchfire"  # in a tag's context: the claim as it was, in a pack that this house has written
 _VAGUE = frozenset({"human_trafficking", "trafficking_in_persons", "modern_slavery"})
 _OWN_FIELDS = frozenset({"title", "creator", "description", "tags"})  # of the header, not inherited
 
@@ -135,7 +136,9 @@ class TagPack:
     def _claims(self, tag: Mapping[str, Any]) -> tuple[tuple[str, Any], ...] | str:
         """Give the report's fields, or the sentence why this tag is not about trafficking."""
         concepts = _concepts(tag)
-        found = next((CONCEPTS[word] for word in concepts if word in CONCEPTS), None)
+        own = _own_claim(tag)
+        found = (own["category"], own.get("subcategory")) if own else None
+        found = found or next((CONCEPTS[word] for word in concepts if word in CONCEPTS), None)
         wish = self._wish
         if wish.category is None and found is None:
             vague = next((word for word in concepts if word in _VAGUE), None)
@@ -149,6 +152,7 @@ class TagPack:
             if wish.subcategory is None and found[1]:
                 claims["subcategory"] = found[1]
         method, level = CONFIDENCES.get(_text(tag, "confidence"), CONFIDENCES["unknown"])
+        method, level = own.get("method", method), own.get("confidence", level)
         if wish.method is None:
             claims["method"] = method
         if wish.confidence is None:
@@ -217,14 +221,32 @@ def _concepts(tag: Mapping[str, Any]) -> list[str]:
     return [word.strip().lower().replace(" ", "_").replace("-", "_") for word in words if word]
 
 
-def _context(tag: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what a JSON context tells of the indicator: a transaction, and the token that moved."""
+def _json_context(tag: Mapping[str, Any]) -> dict[str, Any]:
     try:
         context = json.loads(_text(tag, "context") or "{}")
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(context, dict):
+    return context if isinstance(context, dict) else {}
+
+
+def _own_claim(tag: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the claim that a pack written by this house carries in its context, as far as it is in our words."""
+    said = _json_context(tag).get(OWN_CONTEXT)
+    if not isinstance(said, dict) or said.get("category") not in CATEGORIES:
         return {}
+    found = {"category": said["category"]}
+    if said.get("subcategory") in CATEGORIES[found["category"]]:
+        found["subcategory"] = said["subcategory"]
+    if said.get("method") in METHOD_CEILINGS:
+        found["method"] = said["method"]
+    if isinstance(said.get("confidence"), int) and 0 <= said["confidence"] <= 100:  # noqa: PLR2004 - percent
+        found["confidence"] = said["confidence"]
+    return found
+
+
+def _context(tag: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a JSON context tells of the indicator: a transaction, and the token that moved."""
+    context = _json_context(tag)
     found: dict[str, Any] = {}
     if isinstance(transaction := context.get("transaction") or context.get("tx_hash"), str):
         found["transactions"] = [transaction]

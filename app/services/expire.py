@@ -1,4 +1,4 @@
-"""Expire: forget remembered answers and used assertions that are past their time.
+"""Expire: forget remembered answers, statuses and used assertions that are past their time.
 
 The rule here: only what no promise speaks of is forgotten; records, logs and audit never are.
 """
@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from app.domain.actor import system
 from app.services.node import Node
-from app.storage import credentials, idempotency
+from app.storage import credentials, idempotency, taxii
 
 IDEMPOTENCY_KEPT = timedelta(hours=48)  # twice the 24 hours that a client may take to repeat a request
+STATUSES_KEPT = timedelta(hours=48)  # of TAXII, which asks for 24 at least
 
 
 async def expire(node: Node, now: datetime) -> None:
@@ -17,4 +18,5 @@ async def expire(node: Node, now: datetime) -> None:
     async with node.store.write(system(node.operator)) as tx:
         await idempotency.expire(tx, now - IDEMPOTENCY_KEPT)
         await credentials.expire_assertions(tx, now)
+        await taxii.expire_statuses(tx, now - STATUSES_KEPT)
     await node.store.scrub()

@@ -17,7 +17,7 @@ from app.domain.errors import Conflict
 from app.domain.ids import derived_id
 from app.domain.page import Accepted, RefusedEntry, Verdict
 from app.services.node import Node
-from app.storage import arriving, groups, holes, log_facts, logs, organizations, records
+from app.storage import arriving, groups, holes, log_facts, logs, organizations, records, stamps
 from app.storage.arriving import Arriving
 from app.storage.groups import Group
 from app.storage.organizations import Organization
@@ -175,12 +175,14 @@ class Desk:
             await holes.open_access(self.tx, log_id, self.now)
 
     async def arrivals(self) -> dict[int, int]:
-        """Give what becomes readable its number, in the order of entries; until the commit nobody else gives any."""
+        """Give what becomes readable its arrival, in the order of entries; until the commit nobody else gives any."""
         # Held in any case: of two pages that come at once, the later must see what the other says of its reports.
         await logs.hold_sequencer(self.tx, wait=True)
-        readable = [index for index, one in sorted(self.placed.items()) if not one.stands and not self._waits(one)]
-        first = await logs.last_arrival(self.tx) + 1
-        return dict(zip(readable, range(first, first + len(readable)), strict=True))
+        readable = {index: one for index, one in sorted(self.placed.items()) if not self._waits(one)}
+        new = {index: one.local_id for index, one in readable.items() if not one.stands}
+        again = [one.local_id for one in readable.values() if one.stands]
+        arrivals = await stamps.arrive(self.tx, list(new.values()), self.now, again=again)
+        return {index: arrivals[local_id] for index, local_id in new.items()}
 
     async def settle(self) -> bool:
         """Bring the reports that came or were followed to what all records make of them; tell of an erasure."""

@@ -20,7 +20,7 @@ from app.services.audit import GENESIS, chain_hash
 from app.services.node import Node
 from app.services.verdict import Verdict
 from app.services.verify_record import UNREADABLE, Driver, Row, id_text, time_of
-from app.storage import checking
+from app.storage import checking, stream_checks
 from app.storage.audit import AuditRow
 from app.storage.columns import from_microseconds
 from app.storage.store import ReadTx
@@ -78,10 +78,11 @@ async def _enrolled_keys(node: Node, tx: ReadTx, driver: Driver, page: Sequence[
 
 
 async def verify_order(tx: ReadTx, verdict: Verdict) -> None:
-    """Check what holds across logs: arrival numbers, one place for each record, nothing that belongs to nothing."""
-    for row in await checking.arrival_gaps(tx):
-        reason = f"its arrival number is {row['arrival']} where {row['before'] + 1} comes next"
-        verdict.add(reason, log=row["log_id"], index=row["index"])
+    """Check what holds across logs: the stream, one place for each record, nothing that belongs to nothing."""
+    for stamp in await stream_checks.crossing_rooms(tx):
+        verdict.add(f"in the room of the stamp {stamp} of the stream stands something else")
+    for record_id in await stream_checks.streamed_wrongly(tx):
+        verdict.add("it does not stand in the stream with all its indicators", record=id_text(record_id))
     for record_id in await checking.logged_twice(tx):
         verdict.add("it stands in the logs more than once", record=id_text(record_id))
     for record_id in await checking.owed_wrongly(tx):

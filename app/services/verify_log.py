@@ -26,7 +26,7 @@ async def verify(node: Node, now: datetime) -> Verdict:
 
     For every log:
     1. Its id, origin and audience belong together, and its origin is this node or one whose record is here.
-    2. Its indices run from 0 without a gap; in an own log the arrival numbers rise.
+    2. Its indices run from 0 without a gap; in an own log the arrivals rise.
     3. Every entry has the leaf hash of its record, whose bytes, signature, columns, claim and indicators agree
        (`verify_record.check`); the key that signed it counted at this place; it was erased only at its issuer's wish.
        An entry without a record has a hole that says why.
@@ -35,12 +35,13 @@ async def verify(node: Node, now: datetime) -> Verdict:
     5. What an own log says of organizations and groups is what the tables say.
     For the store:
     6. A record stands in exactly one log, is owed to one, or waits for review; waiting and owed ones are checked alike.
-    7. Arrival numbers run from 1 without a gap; nothing points to what does not exist.
+    7. Each report that has arrived stands whole in the stream, in a room of its own; nothing points to what does not
+       exist.
     8. Audiences are what their documents say, and nodes what their signed records say.
     9. The audit's hash chains are whole.
 
-    Not found, because nothing signed speaks of it: times of receipt, an end cut off all tables alike (compare
-    checkpoints that others hold), rows that were never there, and credentials.
+    Not found, because nothing signed speaks of it: times of receipt and arrival, an end cut off all tables alike
+    (compare checkpoints that others hold), rows that were never there, and credentials.
     """
     verdict = Verdict(now)
     async with node.store.read(operator(node.operator)) as tx, checking.tolerant(tx):
@@ -134,10 +135,10 @@ class _LogWalk:
     def _check_arrival(self, row: Row) -> list[str]:
         waits = row["record_id"] is None or row["quarantined"]
         if waits or (not self._own and row["arrival"] is not None):
-            return ["it has an arrival number, and nobody can read it"] if waits and row["arrival"] is not None else []
+            return ["it has an arrival, and nobody can read it"] if waits and row["arrival"] is not None else []
         arrival, before = _number(row["arrival"]), self._arrival
         self._arrival = arrival
-        return ["its arrival number is not above the one of the entry before it"] if arrival <= before else []
+        return ["its arrival is not above the one of the entry before it"] if arrival <= before else []
 
     def _record(self, row: Row, content: Content, faults: list[str]) -> bytes | None:
         checked = verify_record.check(self._driver, row, self._keys, content)

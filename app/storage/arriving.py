@@ -18,6 +18,7 @@ from app.domain.ids import derived_id
 from app.domain.record import FOLLOWING, Revocation
 from app.domain.record import parse as parse_record
 from app.domain.report import Report
+from app.storage import stamps
 from app.storage.columns import Moment, one_of
 from app.storage.federation_tables import log_holes
 from app.storage.rows import INDICATOR_COLUMNS, indicator_rows, record_values, report_values
@@ -201,6 +202,7 @@ async def purge_log(tx: WriteTx, log_id: str, now: datetime) -> int:
     ).where(~noted.exists())
     names = ("log_id", "index", "reason", "detail", "refused", "at", "next_try")
     await tx.execute(insert(log_holes).from_select(names, new))
+    await stamps.forget(tx, gone)
     await _drop_claims(tx, gone)
     return (await tx.execute(update(records).where(records.c.id.in_(gone)).values(payload=None))).rowcount
 

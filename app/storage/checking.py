@@ -19,7 +19,6 @@ from sqlalchemy import (
     Table,
     and_,
     func,
-    literal,
     not_,
     or_,
     select,
@@ -30,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.types import NullType
 
 from app.storage.federation_tables import log_holes, nodes, replicas
+from app.storage.feed_tables import feed
 from app.storage.holes import BARE
 from app.storage.store import ReadTx
 from app.storage.tables import (
@@ -325,16 +325,6 @@ async def tiles_outside(tx: ReadTx, log_id: object, counts: Sequence[int]) -> li
     return [(row[0], row[1]) for row in await tx.execute(query.limit(NAMED))]
 
 
-async def arrival_gaps(tx: ReadTx) -> list[Row]:
-    """Name the entries whose arrival number does not follow the one before: the first is 1."""
-    arrival = log_entries.c.arrival
-    before = func.coalesce(func.lag(arrival).over(order_by=arrival), 0).label("before")
-    frame = _all([log_entries.c.log_id, log_entries.c.index, arrival])
-    numbered = select(*frame, before).where(arrival.is_not(None)).subquery()
-    query = select(numbered).where(numbered.c.arrival != numbered.c.before + literal(1))
-    return await _rows(tx, query.limit(NAMED))
-
-
 async def logged_twice(tx: ReadTx) -> list[object]:
     """Name the records that stand in the logs more than once."""
     key = _plain(log_entries.c.record_id)
@@ -354,6 +344,8 @@ async def owed_wrongly(tx: ReadTx) -> list[object]:
 _BELONGS: tuple[tuple[Table, ColumnElement[Any], ColumnElement[Any]], ...] = (
     (reports, reports.c.record_id, records.c.id),
     (indicators, indicators.c.record_id, records.c.id),
+    (feed, feed.c.report, records.c.id),
+    (feed, feed.c.record_id, records.c.id),
     (log_entries, log_entries.c.log_id, logs.c.id),
     (log_tiles, log_tiles.c.log_id, logs.c.id),
     (checkpoints, checkpoints.c.log_id, logs.c.id),

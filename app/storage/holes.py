@@ -39,7 +39,7 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A hole whose body is here: its record, and its arrival number unless it waits for review."""
+    """A hole whose body is here: its record, and its arrival unless it waits for review."""
 
     index: int
     record_id: UUID
@@ -118,7 +118,7 @@ async def postpone(tx: WriteTx, hole: Hole) -> None:
 
 
 async def fill(tx: WriteTx, log_id: str, filled: Sequence[Filled]) -> None:
-    """Close holes: their entries get what they had not, the record and the arrival number."""
+    """Close holes: their entries get what they had not, the record and the arrival."""
     if not filled:
         return
     rows = [{"of_index": item.index, "record": item.record_id, "number": item.arrival} for item in filled]

@@ -195,18 +195,24 @@ async def head(tx: ReadTx, log_id: str) -> Head:
     return Head(made.size, made.root, Frontier.parse(made.frontier), made.note, made.made_at, made.size)
 
 
-async def last_arrival(tx: ReadTx) -> int:
-    """Give the newest arrival number of this node, 0 before the first."""
-    return int((await tx.execute(select(func.max(log_entries.c.arrival)))).scalar() or 0)
-
-
 async def append(
-    tx: WriteTx, log_id: str, first: int, arrival: int, taken: Sequence[Pending], tiles: Sequence[Tile]
+    tx: WriteTx,
+    log_id: str,
+    first: int,
+    arrivals: Mapping[UUID, int],
+    taken: Sequence[Pending],
+    tiles: Sequence[Tile],
 ) -> None:
-    """Append entries from index `first` and arrival number `arrival`, with the tiles that became full."""
+    """Append entries from index `first`, each with the arrival of its record, with the tiles that became full."""
     postgresql = tx.dialect == "postgresql"
     rows = [
-        (log_id, first + place, item.leaf_hash, item.record_id if postgresql else item.record_id.bytes, arrival + place)
+        (
+            log_id,
+            first + place,
+            item.leaf_hash,
+            item.record_id if postgresql else item.record_id.bytes,
+            arrivals[item.record_id],
+        )
         for place, item in enumerate(taken)
     ]
     await tx.insert_many(log_entries, ("log_id", "index", "leaf_hash", "record_id", "arrival"), rows)
@@ -250,13 +256,12 @@ async def withdraw(tx: WriteTx, audience_id: int, issuer: UUID, version: int, co
     await tx.execute(delete(records).where(records.c.id.in_(old)))
 
 
-async def arrive(tx: WriteTx, record_ids: Sequence[UUID]) -> None:
-    """Give arrival numbers, in this order, to records that stood in their logs without: they waited for review.
+async def arrive(tx: WriteTx, arrivals: Mapping[UUID, int]) -> None:
+    """Give their arrivals to records that stood in their logs without: they waited for review.
 
     The caller holds the sequencer.
     """
-    first = await last_arrival(tx) + 1
-    rows = [{"of_record": record_id, "number": first + place} for place, record_id in enumerate(record_ids)]
+    rows = [{"of_record": record_id, "number": arrival} for record_id, arrival in arrivals.items()]
     waits = (log_entries.c.record_id == bindparam("of_record")) & log_entries.c.arrival.is_(None)
     if rows:
         await tx.execute(update(log_entries).where(waits).values(arrival=bindparam("number")), rows)

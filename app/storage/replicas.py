@@ -31,7 +31,7 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry to append; its record and arrival number are None where no usable body came."""
+    """An entry to append; its record and arrival are None where no usable body came."""
 
     index: int
     leaf_hash: bytes

@@ -65,7 +65,7 @@ async def joined_with(tx: ReadTx, group_id: UUID, node_id: str) -> int | None:
 
 
 async def first_after(tx: ReadTx, log_id: str, arrival: int) -> int:
-    """Give the index after the last entry of a log that arrived before a number."""
+    """Give the index after the last entry of a log that arrived before a time."""
     query = (
         select(log_entries.c.index)
         .where(log_entries.c.log_id == log_id, log_entries.c.arrival < arrival)

@@ -2,7 +2,7 @@
 
 The rule here: what the log needs is insert-only, and the database enforces it (INSERT_ONLY: triggers on both databases,
 no UPDATE or DELETE right for the application's role on PostgreSQL). One change is let through: an entry whose record
-came later gets it, and its arrival number, once (FILLED_LATER). Content stands only in `records.payload`, `reports` and
+came later gets it, and its arrival, once (FILLED_LATER). Content stands only in `records.payload`, `reports` and
 `indicators`, so that an erasure knows every place. What the node knows of other nodes stands in `federation_tables.py`.
 """
 
@@ -25,6 +25,10 @@ from sqlalchemy import (
 
 from app.storage.columns import Document, Id, Moment
 from app.storage.federation_tables import metadata as metadata  # noqa: PLC0414 - same as there
+from app.storage.feed_tables import feed as feed  # noqa: PLC0414 - the schema is whole only with it
+from app.storage.feed_tables import taxii_statuses as taxii_statuses  # noqa: PLC0414 - same
+from app.storage.misp_tables import misp_events as misp_events  # noqa: PLC0414 - same
+from app.storage.misp_tables import misp_feeds as misp_feeds  # noqa: PLC0414 - same
 
 # SQLite numbers only INTEGER PRIMARY KEY by itself.
 _Number = BigInteger().with_variant(Integer, "sqlite")
@@ -243,6 +247,7 @@ log_entries = Table(
     Column("index", BigInteger, nullable=False),
     Column("leaf_hash", LargeBinary, nullable=False),
     # None where no usable body has come yet (see log_holes); and a record that waits for review has not arrived.
+    # Microseconds since 1970, rising in the order of commits: see stamps.py.
     Column("record_id", Id, ForeignKey("records.id"), unique=True),
     Column("arrival", BigInteger, unique=True),
     PrimaryKeyConstraint("log_id", "index"),

@@ -26,6 +26,7 @@ from app.settings import Settings
 from app.web.limits import AtOnce, Budgets
 from app.web.metrics import Metrics
 
+MAX_EXPORTS = 2  # bulk exports of one organization at once: each holds a page of some 20 MB
 MAX_WAITING = 4  # long polls of one peer at once: one for each of its processes, and room for those that were cut off
 _IDEMPOTENCY_KEY = re.compile(r'"?[!#-~]{1,255}"?')
 
@@ -44,6 +45,7 @@ class Hall:
     clock: Callable[[], datetime]
     freshness: Freshness = field(default_factory=Freshness)
     waiting: AtOnce = field(default_factory=lambda: AtOnce(MAX_WAITING))
+    exporting: AtOnce = field(default_factory=lambda: AtOnce(MAX_EXPORTS))
 
     @property
     def url(self) -> str:

@@ -25,6 +25,7 @@ STATUS: dict[type[Meaning], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.NotAcceptable: 406,
     errors.Conflict: 409,
     errors.IdempotencyMismatch: 422,
     errors.PreconditionFailed: 412,

@@ -50,6 +50,7 @@ CASES = {
     "submit_report": Case(Scope.SUBMIT, claim(address(1))),
     "list_reports": Case(Scope.QUERY),
     "read_report": Case(Scope.QUERY),
+    "export_reports": Case(Scope.QUERY, strong=True),
     "revoke": Case(Scope.SUBMIT, {"reason": "mistaken"}),
     "erase": Case(Scope.SUBMIT, {"reason": "personal_data"}),
     "give_opinion": Case(Scope.SUBMIT, {"opinion": "disagree", "reason": "other"}),
@@ -79,7 +80,7 @@ GUARDED = [(method, path, item["operationId"]) for method, _, path, item in oper
 GUARDED = [item for item in GUARDED if item[2] not in PUBLIC]
 
 
-QUERIES = {"prove": "?index=0", "explain": f"?record={ABSENT}"}
+QUERIES = {"prove": "?index=0", "explain": f"?record={ABSENT}", "export_reports": "?format=csv"}
 
 
 def fill(path, **values):

@@ -1,0 +1,1 @@
+"""The surface that MISP servers pull: a feed folder for each organization, by its key."""

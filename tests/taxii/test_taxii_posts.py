@@ -1,0 +1,217 @@
+"""Posting and deleting: a post is a submission with every rule of one, and a deletion is the issuer's revocation."""
+
+import json
+
+import pytest
+from sqlalchemy import text
+
+from app.domain.timestamps import format_time
+from app.formats import stix_ids
+from app.services import expire
+from tests import make
+from tests.api.conftest import address
+from tests.taxii.reader import ROOT, TYPE, Reader, api, check_answer
+
+BITCOIN = make.bitcoin(1)
+GREEN = "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"
+RED = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"
+
+
+def flag(number=1, value=BITCOIN, **fields):
+    """Make an indicator as another platform writes it."""
+    uuid = stix_ids.of_ordinal(stix_ids.base_of(make.ident("posted")), number)
+    return {
+        "type": "indicator",
+        "spec_version": "2.1",
+        "id": f"indicator--{uuid}",
+        "created": "2026-01-01T00:00:00.000Z",
+        "modified": "2026-01-01T00:00:00.000Z",
+        "pattern": f"[cryptocurrency-wallet:value = '{value}']",
+        "pattern_type": "stix",
+        "valid_from": "2026-01-01T00:00:00Z",
+        "labels": ["sex_trafficking"],
+        **fields,
+    }
+
+
+async def send(client, objects, collection="public", kind=TYPE, bundle=False):
+    body = {"objects": objects} | ({"type": "bundle", "id": "bundle--x"} if bundle else {})
+    path = f"{ROOT}/collections/{collection}/objects/"
+    return check_answer(await client.post(path, content=json.dumps(body), headers={"content-type": kind}))
+
+
+def adds_up(status, objects):
+    assert status["status"] == "complete"
+    assert status["total_count"] == len(objects) == status["success_count"] + status["failure_count"]
+    assert (status["pending_count"], status["pendings"]) == (0, [])
+    assert len(status["successes"]) == status["success_count"]
+    assert len(status["failures"]) == status["failure_count"]
+    assert all(entry["message"] and entry["version"] for entry in status["failures"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "bundle"),
+    [
+        (TYPE, False),
+        ("application/taxii+json; version=2.1", False),
+        ("application/stix+json; version=2.1", True),
+        ("application/vnd.oasis.stix+json", True),
+    ],
+)
+async def test_what_is_posted_is_a_report_that_everybody_finds(lite, kind, bundle):
+    ngo, bank = await lite.partner("an ngo"), await lite.partner("a bank")
+    objects = [flag(), flag(2, address(5), labels=["csam"], confidence=90)]
+    answer = await send(api(ngo), objects, kind=kind, bundle=bundle)
+    assert answer.status_code == 202
+    status = answer.json()
+    adds_up(status, objects)
+    assert status["success_count"] == 2
+    kept = check_answer(await api(ngo).get(f"{ROOT}/status/{status['id']}/")).json()
+    assert kept == status
+    assert check_answer(await api(bank).get(f"{ROOT}/status/{status['id']}/")).status_code == 404
+    found = await bank.look_up(BITCOIN, chain="bitcoin")
+    assert found["status"] == "listed"
+    (indicator,) = found["indicators"]
+    assert (indicator["category"], indicator["method"], indicator["tlp"]) == (
+        "sex_trafficking",
+        "unspecified",
+        "TLP:CLEAR",
+    )
+    again = (await send(api(ngo), objects, kind=kind, bundle=bundle)).json()
+    assert {entry["message"] for entry in again["successes"]} == {entry["message"] for entry in status["successes"]}
+    await lite.settle()
+    assert len([item for item in await Reader(api(bank)).everything() if item["type"] == "indicator"]) == 2
+
+
+async def test_each_failure_says_why_and_the_rest_is_taken(lite):
+    ngo = await lite.partner("an ngo")
+    objects = [
+        flag(1),
+        flag(2, address(2), labels=["malware"]),
+        flag(3, address(3), object_marking_refs=[RED]),
+        flag(4, "1BoatSLRHtKNngkdXEeobR76b53LETtpyX"),  # a character is wrong
+        flag(5, address(5), object_marking_refs=[GREEN]),
+        flag(6, address(6), revoked=True),
+        {
+            "type": "malware",
+            "id": "malware--11111111-1111-4111-8111-111111111111",
+            "created": "2026-01-01T00:00:00.000Z",
+        },
+        {"type": "identity", "id": "identity--11111111-1111-4111-8111-111111111111", "name": "x"},
+        {"type": "indicator"},
+        "nonsense",
+    ]
+    status = (await send(api(ngo), objects)).json()
+    adds_up(status, objects)
+    said = {entry["id"]: entry["message"] for entry in status["failures"]}
+    assert {entry["id"] for entry in status["successes"]} == {objects[0]["id"], objects[7]["id"]}
+    assert "add a label" in said[objects[1]["id"]]
+    assert "TLP:RED" in said[objects[2]["id"]]
+    assert "chain" in said[objects[3]["id"]]
+    assert "TLP:GREEN" in said[objects[4]["id"]]
+    assert "revoked" in said[objects[5]["id"]]
+    assert "no address" in said[objects[6]["id"]]
+
+
+async def test_the_collection_decides_who_reads(lite):
+    ngo, bank, other = [await lite.partner(name) for name in ("an ngo", "a bank", "another")]
+    group = await lite.home.group(ngo.partner, bank.partner)
+    listed = (await api(ngo).get(f"{ROOT}/collections/")).json()["collections"]
+    ids = {item["title"].rpartition(" ")[0]: item["id"] for item in listed}
+    plain, strict = ids[group.name], ids[f"{group.name} strict"]
+    amber_strict = stix_ids.MARKINGS["TLP:AMBER+STRICT"]
+    status = (await send(api(ngo), [flag(), flag(2, address(2), object_marking_refs=[amber_strict])], plain)).json()
+    assert (status["success_count"], status["failure_count"]) == (1, 1)
+    status = (await send(api(ngo), [flag(2, address(2), object_marking_refs=[amber_strict])], strict)).json()
+    assert status["success_count"] == 1
+    assert (await bank.look_up(BITCOIN))["status"] == "listed"
+    assert (await bank.look_up(address(2)))["status"] == "listed"
+    assert (await other.look_up(BITCOIN))["status"] == "not_listed"
+    for collection, code in (("all", 403), ("11111111-1111-4111-8111-111111111111", 404)):
+        assert (await send(api(ngo), [flag()], collection)).status_code == code
+    assert (await send(api(other), [flag()], plain)).status_code == 404
+
+
+async def test_what_an_organization_under_review_posts_waits(lite):
+    ngo, bank = await lite.partner("new here", trusted=False), await lite.partner("a bank")
+    assert (await send(api(ngo), [flag()])).json()["success_count"] == 1
+    await lite.settle()
+    assert (await bank.look_up(BITCOIN))["status"] == "not_listed"
+    assert await Reader(api(bank)).everything() == []
+    await lite.home.trust(ngo.partner)
+    await lite.settle()
+    assert (await bank.look_up(BITCOIN))["status"] == "listed"
+    assert len(await Reader(api(bank)).everything()) == 6
+
+
+async def test_a_body_that_is_none_is_refused_in_form(lite):
+    ngo = await lite.partner("an ngo")
+    path, client = f"{ROOT}/collections/public/objects/", api(ngo)
+    for kind, body, status in (
+        ("text/plain", b"{}", 415),
+        (TYPE, b"", 422),
+        (TYPE, b"[]", 422),
+        (TYPE, b'{"objects": 5}', 422),
+        (TYPE, b'{"a": 1, "a": 2}', 422),
+        (TYPE, b"x" * (2 * 1024 * 1024 + 1), 413),
+    ):
+        answer = check_answer(await client.post(path, content=body, headers={"content-type": kind}))
+        assert answer.status_code == status, (kind, body[:20])
+    zipped = await client.post(path, content=b"{}", headers={"content-type": TYPE, "content-encoding": "gzip"})
+    assert check_answer(zipped).status_code == 415
+
+
+async def test_the_issuer_takes_back_and_nobody_else(lite):
+    ngo, bank = await lite.partner("an ngo"), await lite.partner("a bank")
+    await ngo.submit(address(1), address(2), address(3))
+    await lite.settle()
+    reader = Reader(api(bank))
+    flags = [item for item in await reader.everything() if item["type"] == "indicator"]
+    path = f"{ROOT}/collections/public/objects"
+    assert check_answer(await api(bank).delete(f"{path}/{flags[1]['id']}/")).status_code == 403
+    other = await api(ngo).delete(f"{path}/{flags[1]['id']}/", params={"match[version]": "2001-01-01T00:00:00Z"})
+    assert check_answer(other).status_code == 404
+    for _ in range(2):
+        answer = check_answer(await api(ngo).delete(f"{path}/{flags[1]['id']}/"))
+        assert (answer.status_code, answer.content) == (200, b"")
+        await lite.settle()
+    assert len(await lite.home.rows("SELECT 1 FROM records WHERE kind = 'revocation'")) == 1
+    assert (await bank.look_up(address(2)))["status"] == "revoked"
+    assert (await bank.look_up(address(1)))["status"] == "listed"
+    now = [item for item in await reader.everything() if item["type"] == "indicator"]
+    assert {item["id"] for item in now if item.get("revoked")} == {flags[1]["id"]}
+    claim = next(item for item in await reader.everything() if item["type"] == "report")
+    assert check_answer(await api(ngo).delete(f"{path}/{claim['id']}/")).status_code == 200
+    await lite.settle()
+    now = [item for item in await reader.everything() if item["type"] in {"indicator", "report"}]
+    assert all(item["revoked"] for item in now)
+    for kind in ("identity", "relationship"):
+        name = next(item["id"] for item in await reader.everything() if item["type"] == kind)
+        assert check_answer(await api(ngo).delete(f"{path}/{name}/")).status_code == 403
+
+
+async def test_an_own_object_posted_as_revoked_is_taken_back(lite):
+    ngo, bank = await lite.partner("an ngo"), await lite.partner("a bank")
+    await ngo.submit(address(1), address(2))
+    await lite.settle()
+    objects = await Reader(api(ngo)).everything()
+    first = next(item for item in objects if item["type"] == "indicator")
+    status = (await send(api(ngo), [{**first, "revoked": True}])).json()
+    assert status["success_count"] == 1
+    assert (await bank.look_up(address(1)))["status"] == "revoked"
+    assert (await send(api(bank), [{**first, "revoked": True}])).json()["failure_count"] == 1
+
+
+async def test_statuses_are_forgotten_after_their_time(lite):
+    ngo = await lite.partner("an ngo")
+    status = (await send(api(ngo), [flag()])).json()
+    assert status["request_timestamp"] <= format_time(lite.clock.now)
+    lite.clock.tick(hours=30)
+    await expire.expire(lite.node, lite.clock.now)
+    assert (await api(ngo).get(f"{ROOT}/status/{status['id']}/")).status_code == 200
+    lite.clock.tick(hours=30)
+    await expire.expire(lite.node, lite.clock.now)
+    answer = check_answer(await api(ngo).get(f"{ROOT}/status/{status['id']}/"))
+    assert answer.status_code == 404
+    async with lite.node.store.engine.connect() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM taxii_statuses"))).scalar() == 0
