@@ -11,7 +11,6 @@ from enum import StrEnum
 
 import httpx
 
-from app import asgi
 from app.federation.client import Client
 from app.services.audit import Questions
 from app.services.authenticate import Authenticator
@@ -20,6 +19,7 @@ from app.web.deps import Hall
 from app.web.limits import Budgets
 from app.web.metrics import Metrics
 from app.web.outbound import Outbound
+from tests.serving import serve
 from tests.world import Home, World
 
 
@@ -140,7 +140,7 @@ class Site:
             settings=settings,
             clock=clock,
         )
-        self.network.apps[self.host] = httpx.ASGITransport(asgi.build(self.hall), client=("192.0.2.1", 4711))
+        self.network.apps[self.host] = httpx.ASGITransport(serve(self.hall), client=("192.0.2.1", 4711))
 
     async def restart(self) -> None:
         """Stop as in a crash, and serve again from what is stored."""

@@ -22,7 +22,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -217,6 +217,27 @@ class PostgresServer:
             raise PostgresError(done.stderr.strip())
         return done.stdout.strip()
 
+    @contextlib.contextmanager
+    def session(self, database: str) -> Iterator[Callable[[str], None]]:
+        """Give what runs statements as superuser on one connection, for statements that are run again and again."""
+        psql = [self.programs.bin / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", self.dsn(database, SUPERUSER)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(psql, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process:
+            assert process.stdin
+            assert process.stdout
+            told, said = process.stdin, process.stdout
+
+            def execute(sql: str) -> None:
+                told.write(f"{sql}\n;\n\\echo done\n")
+                told.flush()
+                if (line := said.readline()) != "done\n":
+                    told.close()
+                    raise PostgresError(f"{line}{said.read()}".strip() or "psql ended.")
+
+            execute("SET client_min_messages = error")
+            yield execute
+            told.close()
+
     def log(self) -> str:
         """Read what the server has written."""
         return (self.folder / "server.log").read_text(errors="replace")
@@ -341,6 +362,6 @@ with contextlib.suppress(ImportError):  # benchmarks have no pytest
 
     @pytest.fixture(scope="session")
     def postgres_server() -> Iterator[PostgresServer]:
-        """One server for each process of the test run."""
-        with PostgresServer() as server:
+        """One server for each process of the test run; what is deleted stays where it was: see `conftest.py`."""
+        with PostgresServer(settings={"autovacuum": "off"}) as server:
             yield server

@@ -32,6 +32,7 @@ from app.web.deps import Hall
 from app.web.limits import Budgets
 from app.web.metrics import Metrics
 from app.web.outbound import Outbound
+from tests import serving
 from tests.api import conformity
 from tests.world import World
 
@@ -250,7 +251,7 @@ async def open_site(url, *, seed=0, loops=True, failures_per_minute=10_000, **se
         chosen,
         world.clock,
     )
-    app = build(hall)
+    app = serving.serve(hall)
     site = Site(home, hall, app)
     try:
         async with app.router.lifespan_context(app) if loops else nullcontext():

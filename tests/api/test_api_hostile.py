@@ -141,13 +141,18 @@ def test_strange_headers_are_answered(served):
 
 
 def test_many_large_screenings_stay_within_bounds(served):
-    """Twenty at once, 10,000 rows each: memory grows by no more than the answers of those that are worked on."""
-    body = json.dumps({"addresses": [{"address": address(number)} for number in range(10_000)]})
+    """Twenty at once, 10,000 rows each: memory grows by no more than the answers of those that are worked on.
+
+    Most name the chain, which takes a fraction of the time and as much memory.
+    """
+    rows = [{"address": address(number)} for number in range(10_000)]
+    bodies = [json.dumps({"addresses": [row | chain for row in rows]}) for chain in ({"chain": "ethereum"}, {})]
     headers = {"authorization": f"Bearer {served.key}", "content-type": "application/json"}
     process = psutil.Process(os.getpid())
     peak = before = process.memory_info().rss
 
-    def ask(_):
+    def ask(number):
+        body = bodies[number % 5 == 0]
         return httpx.post(f"{served.url}/v1/screenings", content=body, headers=headers, timeout=60).json()["counts"]
 
     with concurrent.futures.ThreadPoolExecutor(20) as pool:

@@ -18,7 +18,8 @@ from app.services import groups, membership
 from app.services.groups import Change, Charter
 from app.services.membership import PARTNER_SCOPES
 from tests.api.conftest import assertion
-from tests.federation.inline import Inline, one_thread
+from tests.engines import one_thread
+from tests.federation.inline import Inline
 from tests.joined import join, node_id, pull_all
 from tests.network import Network, Site, add_site
 from tests.world import Partner, World

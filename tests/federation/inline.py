@@ -6,13 +6,11 @@ the product, and a crash may come there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
-from unittest import mock
 
-from aiosqlite import core
+from tests.engines import one_thread
 
 
 class Inline(ThreadPoolExecutor):
@@ -26,39 +24,6 @@ class Inline(ThreadPoolExecutor):
         except Exception as error:  # noqa: BLE001 - handed on to whoever waits
             done.set_exception(error)
         return done
-
-
-class Queue:
-    """What SQLite's driver is told goes to its thread; here it is done when it is put in, and known a turn later."""
-
-    def put_nowait(self, item: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
-        """Do it now."""
-        future, function = item
-        try:
-            told, word = core.set_result, function()
-        except BaseException as error:  # noqa: BLE001 - handed on to whoever waits, as the thread does
-            told, word = core.set_exception, error
-        if future is not None:
-            future.get_loop().call_soon(told, future, word)
-
-
-class NoThread:
-    """The driver's thread, which is not needed."""
-
-    daemon = True
-
-    def __init__(self, **_: object) -> None:
-        """Prepare nothing."""
-
-    def start(self) -> None:
-        """Begin nothing."""
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let SQLite's driver work on the loop's own thread inside the block."""
-    with mock.patch.multiple(core, SimpleQueue=Queue, Thread=NoThread):
-        yield
 
 
 def run(story: Any) -> Any:

@@ -44,8 +44,8 @@ from app.web.deps import Hall
 from app.web.limits import Budgets
 from app.web.metrics import Metrics
 from app.web.outbound import Answer, Outbound
-from tests.federation.pair import application
 from tests.joined import join
+from tests.serving import serve
 from tests.world import Home, Partner, World
 
 Receive = Callable[[], Any]
@@ -160,7 +160,7 @@ class Stand:
             settings=settings,
             clock=clock,
         )
-        self.app = application(self.hall)
+        self.app = serve(self.hall)
 
     async def reopen(self, database: str | None = None) -> None:
         """Stop as in a crash, and serve from a database: the same, or another one in its place."""

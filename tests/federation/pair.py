@@ -10,24 +10,20 @@ from dataclasses import dataclass
 
 import httpx
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
 
 from app.domain import actor as actors
 from app.domain import node_record, page
 from app.domain.checkpoint import log_id
-from app.domain.errors import Meaning
-from app.federation import routes
 from app.federation.client import Client
 from app.services import peer_tokens, peering
 from app.services.authenticate import Authenticator
 from app.services.remote import Destination
 from app.settings import Settings
-from app.web import problems
 from app.web.deps import Hall
 from app.web.limits import Budgets
 from app.web.metrics import Metrics
 from app.web.outbound import Outbound
+from tests.serving import serve
 from tests.world import World
 
 
@@ -41,17 +37,6 @@ class Network(httpx.AsyncBaseTransport):
         if request.url.host not in self.apps:
             raise httpx.ConnectError("nobody is there")
         return await httpx.ASGITransport(self.apps[request.url.host]).handle_async_request(request)
-
-
-def application(hall):
-    app = FastAPI(redirect_slashes=False, openapi_url=None)
-    app.include_router(routes.router)
-    app.include_router(routes.public_router)
-    app.exception_handler(Meaning)(problems.answer_meaning)
-    app.exception_handler(HTTPException)(problems.answer_framework)
-    app.exception_handler(RequestValidationError)(problems.answer_validation)
-    app.state.hall = hall
-    return app
 
 
 @dataclass
@@ -138,7 +123,7 @@ async def open_sides(*urls, **settings):
             clock=world.clock,
         )
         home.node.heads.vouched = True  # these databases are new: nobody has to be asked what was published before
-        sides.append(Side(home, hall, application(hall), client))
+        sides.append(Side(home, hall, serve(hall), client))
         network.apps[f"{name}.example"] = sides[-1].app
     try:
         yield sides

@@ -23,7 +23,7 @@ CUT = (
     ("log_holes", ("log_id", "index", "refused"), "reason = 'invalid_record'"),
     ("nodes", ("id", "name", "url", "generation", "document", "issued_at"), "id <> :own"),
     ("logs", ("id", "origin", "audience_id", "epoch"), "1 = 1"),
-    ("log_entries", ("log_id", "index", "leaf_hash", "record_id", "arrival"), "record_id IS NOT NULL"),
+    ("log_entries", ("log_id", "index", "leaf_hash", "record_id"), "record_id IS NOT NULL"),
     ("log_entries", ("log_id", "index", "leaf_hash"), "record_id IS NULL"),
     (
         "records",

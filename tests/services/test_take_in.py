@@ -10,7 +10,7 @@ from app.domain import evidence as proofs
 from app.domain.ids import uuid7
 from app.domain.marking import Pap, Tlp
 from app.domain.record import Revocation
-from app.services import follow, groups, submit
+from app.services import follow, groups, submit, verify_log
 from app.services.groups import Change, Charter
 from app.storage import peers
 from tests.joined import add_pair, node_id, publish, pull_all
@@ -111,8 +111,9 @@ async def test_a_group_that_is_left_is_purged_and_comes_back_with_its_bodies_whe
     await pull_all(one, hub)
     await pull_all(one, hub)
     assert await one.home.status(one.home.operator, address) == "listed"
-    held = await rows(one, "SELECT arrival FROM log_entries WHERE arrival IS NOT NULL ORDER BY 1")
-    assert held == [(number,) for number in range(1, len(held) + 1)]
+    held = await rows(one, "SELECT arrival FROM log_entries WHERE arrival IS NOT NULL")
+    assert len(set(held)) == len(held) > 0
+    assert (await verify_log.verify(one.home.node, one.home.tick())).faults == []
 
 
 async def test_who_left_a_group_still_gets_the_revocation_of_what_it_had(trio):

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from app.domain import page
 from tests.conftest import EXAMPLES
-from tests.federation.inline import Inline, one_thread
+from tests.engines import one_thread
+from tests.federation.inline import Inline
 from tests.federation.simulation import DEEDS, Simulation
 from tests.federation.telling import PAGE, folder, template
 

@@ -26,6 +26,8 @@ from tests.storage.origin import THEM, US, Origin, reports_of
 from tests.storage.origin import arriving as as_it_arrives
 from tests.world import START
 
+pytestmark = pytest.mark.usefixtures("threads")  # SQLite's driver as in use
+
 ME = system(UUID(int=7))
 CONTENT = ("audiences", "records", "reports", "indicators")
 

@@ -1,5 +1,7 @@
 """The schema of before is brought to the new one with everything that it holds, on both databases."""
 
+import time
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -85,7 +87,7 @@ OLD_TABLES = {
     "group_members": "group_id, organization_id, joined_at",
     "introductions": "audience_id, organization_id, version",
     "records": "id, issuer, digest, payload, leaf_hash",
-    "log_entries": 'log_id, "index", leaf_hash, record_id, arrival',
+    "log_entries": 'log_id, "index", leaf_hash, record_id',
     "checkpoints": "log_id, size, root, note",
 }
 
@@ -111,6 +113,11 @@ async def test_every_row_outlives_the_migration(store):
     await migrate.upgrade(store)
     assert await held(store) == before
     assert len(before["organizations"]) == len(before["log_entries"]) == 2
+    async with store.engine.connect() as connection:
+        found = await connection.execute(text('SELECT arrival FROM log_entries ORDER BY "index"'))
+        first, second = (row[0] / 1_000_000 for row in found)  # numbers have become times, in the same order
+    assert first < second - 0.5
+    assert time.time() - 60 < second <= time.time()
     assert await migrate.drift(store) == []
     assert await condition.missing_triggers(store) == []
     assert await condition.damage(store) == []

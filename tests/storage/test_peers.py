@@ -29,6 +29,7 @@ from app.storage import (
     peers,
     records,
     replicas,
+    stamps,
 )
 from app.storage.deliveries import Receipt, Refused
 from app.storage.evidence import Evidence
@@ -40,6 +41,8 @@ from app.storage.store import DuplicateRow, open_store
 from tests.storage.origin import US, Origin
 from tests.storage.origin import arriving as as_it_arrives
 from tests.world import START
+
+pytestmark = pytest.mark.usefixtures("threads")  # SQLite's driver as in use
 
 ME = system(UUID(int=7))
 HOUR = timedelta(hours=1)
@@ -324,11 +327,11 @@ async def test_a_hole_is_filled_once_and_a_record_that_waits_arrives_later(store
         await holes.fill(tx, "log", [Filled(0, said[0].id, 1), Filled(1, said[1].id, None)])  # said again: as it was
         await holes.fill(tx, "log", [])
         assert [item.index for item in await holes.due(tx, "log", "there", START, 10)] == [2]
-        assert await logs.last_arrival(tx) == 1
-        await logs.arrive(tx, [said[1].id])
-        assert await logs.last_arrival(tx) == 2
-        await logs.arrive(tx, [said[1].id])
-        await logs.arrive(tx, [])
+        assert await stamps.last(tx) == 1
+        await logs.arrive(tx, {said[1].id: 2})
+        assert await stamps.last(tx) == 2
+        await logs.arrive(tx, {said[1].id: 3})  # it has arrived already
+        await logs.arrive(tx, {})
         found = await logs.entries(tx, await logs.find(tx, "log"), 0, 10)
         assert [(entry.record_id, entry.hole) for entry in found] == [
             (said[0].id, None),

@@ -25,6 +25,8 @@ from app.storage.tables import checkpoints
 from tests.conftest import EXAMPLES
 from tests.world import START, Trouble, faults
 
+pytestmark = pytest.mark.usefixtures("threads")  # SQLite's driver as in use
+
 moments = st.datetimes(timezones=st.just(UTC))
 
 

@@ -23,6 +23,8 @@ from app.storage.tables import metadata
 from tests.conftest import EXAMPLES
 from tests.world import START, World
 
+pytestmark = pytest.mark.usefixtures("threads")  # SQLite's driver as in use
+
 OUR = UUID("01900000-0000-7000-8000-0000000000ff")  # the organization that asks
 NAMES = [OUR, *(UUID(f"01900000-0000-7000-8000-00000000000{n}") for n in range(3))]
 GROUPS = [UUID(f"01900000-0000-7000-8000-0000000000a{n}") for n in range(3)]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.address import find_chain
 from app.domain.errors import InvalidAddress
+from tests.conftest import EXAMPLES
 from tests.domain.address import mutations
 from tests.domain.address.disagreement_shapes import OURS, THEIRS, has_shape
 from tests.domain.address.disagreements import TABLE, explained
@@ -59,7 +60,7 @@ def test_what_we_write_is_read_by_the_other_package(name, seed):
 # BUG: "ecash" takes cashaddr's token-aware types and hashes of 32 bytes, which only Bitcoin Cash has
 @EVERY
 @given(seed=seeds)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10 * EXAMPLES, deadline=None)
 def test_what_is_spoiled_is_judged_alike_or_the_difference_is_explained(name, seed):
     oracle, rng = BY_NAME[name], Random(seed)
     text = oracle.make(seed)
