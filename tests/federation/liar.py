@@ -136,7 +136,8 @@ class Stand:
         self.home = await self.world.add_home(database, name, at=self.url)
         self.home.node.heads.vouched = True  # the database is new: nobody has to be asked what was published before
         self.open()
-        config = Config(self, lifespan="off", log_config=None, access_log=False, ws="none")
+        # A connection outlives a test: in one loop, an idle one could be closed in the turn in which it is used again.
+        config = Config(self, lifespan="off", log_config=None, access_log=False, ws="none", timeout_keep_alive=120)
         config.load()
         loop = asyncio.get_running_loop()
         self.listener = await loop.create_server(
