@@ -115,6 +115,17 @@ def database(fresh: Fresh) -> str:
     return fresh()
 
 
+@pytest.fixture(params=["postgresql"] if EXAMPLES == 1 else ["sqlite", "postgresql"])
+def mixed(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty store for one node of a story whose others are on SQLite: on PostgreSQL.
+
+    For stories of whole nodes, whose statements are each tried on both kinds by the tests of the services; a long run
+    tells them with every node on SQLite too.
+    """
+    found: Fresh = request.getfixturevalue(f"fresh_{request.param}")
+    return found()
+
+
 @pytest.fixture
 def threads() -> Iterator[None]:
     """Let SQLite's driver work as in use: a thread for each connection."""

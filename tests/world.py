@@ -13,6 +13,7 @@ builders do what partners do, by the services, and never write a row themselves.
 """
 
 import asyncio
+import copy
 import hashlib
 import random
 from collections import defaultdict
@@ -372,7 +373,9 @@ class Trouble:
         self.fatal: int | None = None
         self.when = "before"
         self.error = error
-        self._dialect: Any = store.engine.sync_engine.dialect
+        self._dialect: Any
+        sync = store.engine.sync_engine
+        sync.dialect = self._dialect = copy.copy(sync.dialect)  # stores share theirs: see tests/engines.py
         for name in ("do_execute", "do_executemany", "do_execute_no_params", "do_commit"):
             setattr(self._dialect, name, self._guarded(getattr(self._dialect, name)))
 

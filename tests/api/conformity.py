@@ -35,7 +35,9 @@ def operations():
         whole = re.escape(path)
         whole = whole.replace("tile/\\{path\\}", "tile/(.*)").replace("addresses/\\{address\\}", "addresses/(.+)")
         pattern = re.sub(r"\\{(\w+)\\}", "([^/]+)", whole)
-        found += [(method.upper(), re.compile(pattern), path, operation) for method, operation in methods.items()]
+        found += [
+            (method.upper(), re.compile(pattern, re.DOTALL), path, operation) for method, operation in methods.items()
+        ]
     return sorted(found, key=lambda item: item[2].count("{"))
 
 

@@ -1,4 +1,4 @@
-"""Two nodes that are peers: the first on each kind of database, the second on SQLite."""
+"""Two nodes that are peers: the first on PostgreSQL, the second on SQLite."""
 
 import pytest
 
@@ -6,8 +6,8 @@ from tests.federation.pair import befriend, open_sides
 
 
 @pytest.fixture
-async def pair(database, fresh_sqlite):
-    async with open_sides(database, fresh_sqlite()) as sides:
+async def pair(mixed, fresh_sqlite):
+    async with open_sides(mixed, fresh_sqlite()) as sides:
         await befriend(*sides)
         yield sides
 

@@ -30,9 +30,9 @@ BODIES = "SELECT count(*) FROM records WHERE kind = 'report' AND payload IS NOT 
 
 
 @pytest.fixture
-async def circle(database, fresh_sqlite):
-    """The first node on each kind of database, the others on SQLite."""
-    async with open_circle(database, fresh_sqlite(), fresh_sqlite()) as places:
+async def circle(mixed, fresh_sqlite):
+    """The first node on PostgreSQL, the others on SQLite."""
+    async with open_circle(mixed, fresh_sqlite(), fresh_sqlite()) as places:
         yield places
 
 
@@ -51,9 +51,9 @@ async def lite_two(fresh_sqlite):
 
 
 @pytest.fixture
-async def two(database, fresh_sqlite):
-    """Two nodes, the first on each kind of database."""
-    async with open_circle(database, fresh_sqlite()) as places:
+async def two(mixed, fresh_sqlite):
+    """Two nodes, the first on PostgreSQL."""
+    async with open_circle(mixed, fresh_sqlite()) as places:
         yield places
 
 

@@ -188,8 +188,8 @@ HEADS = {
 }
 
 
-async def test_one_absurd_head_stops_no_other_log(database, fresh_sqlite):
-    async with open_nodes(database, fresh_sqlite()) as (honest, liar):
+async def test_one_absurd_head_stops_no_other_log(mixed, fresh_sqlite):
+    async with open_nodes(mixed, fresh_sqlite()) as (honest, liar):
         ngo = await liar.home.organization()
         for what, said in HEADS.items():
             await publish(liar, ngo)

@@ -16,10 +16,10 @@ from tests.world import World
 
 
 @pytest.fixture
-async def pair(database, fresh_sqlite):
-    """An origin on SQLite, and a peer of it on each kind of database."""
+async def pair(mixed, fresh_sqlite):
+    """An origin on SQLite, and a peer of it on PostgreSQL."""
     world = World(19)
-    made = await add_pair(world, Network(), [fresh_sqlite(), database])
+    made = await add_pair(world, Network(), [fresh_sqlite(), mixed])
     yield made
     await world.close()
 
