@@ -12,14 +12,10 @@ from enum import StrEnum
 import httpx
 
 from app.federation.client import Client
-from app.services.audit import Questions
-from app.services.authenticate import Authenticator
 from app.settings import Settings
 from app.web.deps import Hall
-from app.web.limits import Budgets
-from app.web.metrics import Metrics
 from app.web.outbound import Outbound
-from tests.serving import serve
+from tests.serving import make_hall, serve
 from tests.world import Home, World
 
 
@@ -130,16 +126,7 @@ class Site:
         node, clock = self.home.node, self.home.world.clock
         settings = Settings(data="unused", url=self.url, allow_private_peers=True)
         self.client = Client(node, Outbound(transport=self.network.from_host(self.host)), clock)
-        self.hall = Hall(
-            node=node,
-            remote=self.client,
-            questions=Questions(),
-            authenticator=Authenticator(node, Questions()),
-            budgets=Budgets(settings),
-            metrics=Metrics(),
-            settings=settings,
-            clock=clock,
-        )
+        self.hall = make_hall(node, self.client, settings, clock)
         self.network.apps[self.host] = httpx.ASGITransport(serve(self.hall), client=("192.0.2.1", 4711))
 
     async def restart(self) -> None:

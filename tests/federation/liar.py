@@ -37,15 +37,11 @@ from app.domain.record import Record
 from app.domain.signing import Envelope
 from app.federation.client import Client
 from app.services import verify_log
-from app.services.audit import Questions
-from app.services.authenticate import Authenticator
 from app.settings import Settings
 from app.web.deps import Hall
-from app.web.limits import Budgets
-from app.web.metrics import Metrics
 from app.web.outbound import Answer, Outbound
 from tests.joined import join
-from tests.serving import serve
+from tests.serving import make_hall, serve
 from tests.world import Home, Partner, World
 
 Receive = Callable[[], Any]
@@ -151,16 +147,7 @@ class Stand:
         settings = Settings(_env_file=None, data="unused", url=self.url, allow_private_peers=True, **chosen)
         self.outbound = Impatient(allow_private=True)
         self.client = Client(node, self.outbound, clock)
-        self.hall = Hall(
-            node=node,
-            remote=self.client,
-            questions=Questions(),
-            authenticator=Authenticator(node, Questions()),
-            budgets=Budgets(settings),
-            metrics=Metrics(),
-            settings=settings,
-            clock=clock,
-        )
+        self.hall = make_hall(node, self.client, settings, clock)
         self.app = serve(self.hall)
 
     async def reopen(self, database: str | None = None) -> None:

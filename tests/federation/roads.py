@@ -19,13 +19,10 @@ from fastapi import FastAPI
 from app import asgi
 from app.federation.client import Client
 from app.services.audit import Questions
-from app.services.authenticate import Authenticator
 from app.settings import Settings
-from app.web.deps import Hall
-from app.web.limits import Budgets
-from app.web.metrics import Metrics
 from app.web.outbound import Outbound
 from tests.network import Network, Site, Wire
+from tests.serving import make_hall
 from tests.world import Clock, Home, World
 
 PLENTY = 1_000_000_000  # budgets are counted by the wall clock, which has no say here
@@ -131,16 +128,7 @@ class Stand(Site):
         budgets = {f"{name}_per_minute": PLENTY for name in ("requests", "failures")}
         settings = Settings(data="unused", url=self.url, allow_private_peers=True, **budgets)
         self.client = Client(node, Outbound(transport=self.network.from_host(self.host)), clock)
-        self.hall = Hall(
-            node=node,
-            remote=self.client,
-            questions=Questions(),
-            authenticator=Authenticator(node, Questions()),
-            budgets=Budgets(settings),
-            metrics=Metrics(),
-            settings=settings,
-            clock=clock,
-        )
+        self.hall = make_hall(node, self.client, settings, clock)
         if self.host not in _APPS:
             _APPS[self.host] = asgi.build(self.hall)
         _APPS[self.host].state.hall = self.hall
