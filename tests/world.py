@@ -302,10 +302,10 @@ class Home:
         if partner.seed is not None:
             stored = await self.stored(report)
             reader = following.READERS[kind][0]
-            about = record.parse(stored.payload).audience if stored.payload else audiences.parse(stored.audience)
-            heard = self.envelope(
-                partner, about, reader({**heard, "report": str(report)}), kind=kind, tlp=Tlp(stored.tlp)
-            )
+            signed = record.parse(stored.payload) if stored.payload else None
+            about = audiences.parse(stored.audience) if signed is None else signed.audience
+            named = {"report": str(report if signed is None else signed.id), "origin": stored.origin}
+            heard = self.envelope(partner, about, reader({**heard, **named}), kind=kind, tlp=Tlp(stored.tlp))
         return await following.follow(self.node, partner.actor, report, kind, heard, self.tick(), repeat=repeat)
 
     async def stored(self, record_id: UUID) -> Any:

@@ -81,6 +81,7 @@ def provenance_document(node: Node, report: Provenance, *, envelope: bool) -> di
     document = {
         **report_row(node, report.stored),
         "state": report.state,
+        "signed_id": None if report.signed_id is None else str(report.signed_id),
         "keyid": report.stored.keyid,
         "signature": "valid",
         "leaf_hash": report.stored.leaf_hash.hex(),

@@ -157,8 +157,11 @@ class HistoryOut(Out):
 
 
 class ReportOut(ReportRowOut):
-    """A report with its provenance and history; `body` and `envelope` are null after erasure."""
+    """A report with its provenance and history; `signed_id`, `body` and `envelope` are null after erasure."""
 
+    signed_id: UUID | None = Field(
+        description="The id in the signed record: another than `id` where another node's record had that id here first."
+    )
     keyid: str
     signature: Literal["valid"]
     leaf_hash: str

@@ -92,7 +92,9 @@ class LocalSigner:
 
         It stands in the report's own audience, under its marking. Raises Invalid and its leaves.
         """
-        body = _BODIES[kind]({**fields, "report": str(report["id"])})
+        origin = reading.need(report, "origin")
+        elsewhere = {} if origin == self.node else {"origin": origin}
+        body = _BODIES[kind]({**fields, "report": str(report.get("signed_id") or report["id"]), **elsewhere})
         return Signed(self._sign(kind, report, body, mark))
 
     def _audience(self, given: Any) -> Audience:

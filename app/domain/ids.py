@@ -11,6 +11,8 @@ from uuid import UUID
 from app.domain.errors import InvalidRecord
 
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+ID_VERSION = 7  # of the UUIDs that records state
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

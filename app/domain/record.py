@@ -78,24 +78,30 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """Another organization agrees or disagrees, with a reason code."""
+    """Another organization agrees or disagrees, with a reason code.
+
+    `origin` is the node at which the report was made; None: where the opinion was.
+    """
 
     report: UUID
     opinion: str
     reason: str
     summary: str | None = None
+    origin: str | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Give the body as it stands in a record."""
         document: dict[str, Any] = {"report": str(self.report), "opinion": self.opinion, "reason": self.reason}
-        if self.summary is not None:
-            document["summary"] = self.summary
+        for name in ("summary", "origin"):
+            value = getattr(self, name)
+            if value is not None:
+                document[name] = value
         return document
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """An organization has itself met an address of the report."""
+    """An organization has itself met an address of the report; `origin` as in an opinion."""
 
     report: UUID
     chain: str
@@ -103,6 +109,7 @@ class Sighting:
     count: int = 1
     first_seen: datetime | None = None
     last_seen: datetime | None = None
+    origin: str | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Give the body as it stands in a record."""
@@ -116,6 +123,8 @@ class Sighting:
             value = getattr(self, name)
             if value is not None:
                 document[name] = format_time(value)
+        if self.origin is not None:
+            document["origin"] = self.origin
         return document
 
 
@@ -176,6 +185,13 @@ class Record:
     def subject(self) -> UUID | None:
         """The report that this record follows or supersedes, if there is one."""
         return getattr(self.body, "report", None) or getattr(self.body, "supersedes", None)
+
+    @property
+    def subject_origin(self) -> str | None:
+        """The node at which that report was made: only opinions and sightings speak of another node's."""
+        if self.subject is None:
+            return None
+        return self.body.origin or self.origin if isinstance(self.body, Opinion | Sighting) else self.origin
 
 
 def parse(payload: bytes, *, kept: bool = False, foreign: bool = False) -> Record:
@@ -250,6 +266,7 @@ def read_opinion(document: Mapping[str, Any]) -> Opinion:
         reading.word(reading.need(document, "opinion"), vocabulary.OPINIONS, "/opinion"),
         reading.word(reading.need(document, "reason"), vocabulary.OPINION_REASONS, "/reason"),
         None if summary is None else reading.text(summary, "/summary", 500, free=True),
+        _origin(document),
     )
 
 
@@ -262,7 +279,13 @@ def read_sighting(document: Mapping[str, Any], *, strict: bool = False, kept: bo
         address,
         reading.integer(document.get("count", 1), "/count", 1, 1_000_000_000),
         *reading.span(document, strict=strict),
+        _origin(document),
     )
+
+
+def _origin(document: Mapping[str, Any]) -> str | None:
+    origin = document.get("origin")
+    return None if origin is None else reading.text(origin, "/origin", MAX_NODE_ID)
 
 
 def _nonce(text: object) -> bytes:

@@ -18,6 +18,7 @@ from app.domain.signing import Envelope
 from app.services.node import Node
 from app.storage import groups, logs, organizations, records
 from app.storage.organizations import Organization
+from app.storage.records import Arriving
 from app.storage.store import ReadTx, WriteTx
 
 
@@ -60,26 +61,26 @@ async def check_audience(tx: ReadTx, audience: Audience, tlp: Tlp) -> None:
 
 
 async def admit(
-    node: Node, tx: WriteTx, issuer: Organization, record: Record, envelope: Envelope, custody: str, now: datetime
+    node: Node,
+    tx: WriteTx,
+    issuer: Organization,
+    record: Record,
+    envelope: Envelope,
+    custody: str,
+    now: datetime,
+    *,
+    subject: UUID | None = None,
 ) -> None:
     """Keep a verified record; one by an issuer under review waits, readable by the issuer alone.
 
+    `subject` is the id that the report which it follows has here.
     Not checked here: the signature, the marking, and whether the record may follow what is there.
     """
     leaf_hash = merkle.leaf_hash(envelope.to_bytes())
     waits = not issuer.trusted and record.kind not in {"organization", "group"}
     shown_to = audiences.organizations(issuer.id) if waits else record.audience
     audience_id = await records.ensure_audience(tx, shown_to, record.tlp)
-    await records.add(
-        tx,
-        record,
-        envelope,
-        leaf_hash,
-        audience_id=audience_id,
-        custody=custody,
-        received_at=now,
-        quarantined=waits,
-    )
+    await records.add(tx, Arriving(record.id, record, envelope, leaf_hash, audience_id, custody, now, waits, subject))
     if not waits:
         await introduce(node, tx, issuer, record.audience, record.tlp, audience_id, now)
         await logs.owe(tx, record.id, audience_id, leaf_hash, now)
@@ -113,5 +114,5 @@ async def introduce(
 async def vouch(tx: WriteTx, record: Record, envelope: Envelope, audience_id: int, now: datetime) -> None:
     """Keep a record that the node itself signs, and owe it to the log."""
     leaf_hash = merkle.leaf_hash(envelope.to_bytes())
-    await records.add(tx, record, envelope, leaf_hash, audience_id=audience_id, custody="node", received_at=now)
+    await records.add(tx, Arriving(record.id, record, envelope, leaf_hash, audience_id, "node", now))
     await logs.owe(tx, record.id, audience_id, leaf_hash, now)

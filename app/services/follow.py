@@ -13,6 +13,7 @@ from app.domain import access, history, reading, record
 from app.domain.actor import Actor
 from app.domain.audience import Audience
 from app.domain.errors import Invalid, NotFound
+from app.domain.ids import ID_VERSION
 from app.domain.marking import Pap
 from app.domain.record import Body, Record, Revocation, Sighting
 from app.domain.signing import Envelope
@@ -48,17 +49,16 @@ async def follow(
     Raises NotFound for a hidden and an absent report alike, NotNext, InvalidRecord, InvalidSignature, Conflict.
     """
     access.check_act(actor, "follow")
-    heard: Body | tuple[Record, Envelope]
+    heard: Mapping[str, Any] | tuple[Record, Envelope]
     if isinstance(said, Envelope):
         parsed = record.parse(said.payload)
         check_own(node, actor, parsed, {kind}, now)
-        if parsed.subject != report_id:
+        if report_id.version == ID_VERSION and parsed.subject != report_id:
             raise Invalid("The record names another report than the one in the path.")
         heard = (parsed, said)
     else:
-        read, known = READERS[kind]
-        reading.check_keys(said, known)
-        heard = read({**said, "report": str(report_id)})
+        reading.check_keys(said, READERS[kind][1])
+        heard = said
     done = await repeats.once_more(lambda: _follow(node, actor, report_id, kind, heard, now, repeat))
     if kind == "erasure":
         await node.store.scrub()
@@ -70,7 +70,7 @@ async def _follow(
     actor: Actor,
     report_id: UUID,
     kind: str,
-    said: Body | tuple[Record, Envelope],
+    said: Mapping[str, Any] | tuple[Record, Envelope],
     now: datetime,
     repeat: Repeat | None,
 ) -> Submitted:
@@ -88,7 +88,7 @@ async def _follow(
         follower, envelope, custody = await _signed(node, tx, issuer, report, audience, kind, said, now)
         history.check_next(follower, subject_of(report, audience))
         await _check_named(tx, report, follower)
-        await admit.admit(node, tx, issuer, follower, envelope, custody, now)
+        await admit.admit(node, tx, issuer, follower, envelope, custody, now, subject=report.id)
         await _apply(tx, report, follower)
         await audit.note(tx, kind, now, subject=str(report_id))
         await repeats.remember(tx, repeat, follower.id, now)
@@ -112,13 +112,18 @@ async def _signed(
     report: Stored,
     audience: Audience,
     kind: str,
-    said: Body | tuple[Record, Envelope],
+    said: Mapping[str, Any] | tuple[Record, Envelope],
     now: datetime,
 ) -> tuple[Record, Envelope, str]:
+    signed_id = await records.signed_id(tx, report)
     if isinstance(said, tuple):
         follower, envelope = said
+        if (follower.subject, follower.subject_origin) != (signed_id, report.origin):
+            raise Invalid("The record names another report than the one in the path: id and origin must be its own.")
         return follower, envelope, await signers.verify(tx, issuer, envelope)
-    follower = admit.frame(node, kind, issuer.id, audience, report.tlp, Pap(report.pap), said, now)
+    elsewhere = {} if report.origin == node.identity.node_id else {"origin": report.origin}
+    body = READERS[kind][0]({**said, "report": str(signed_id), **elsewhere})
+    follower = admit.frame(node, kind, issuer.id, audience, report.tlp, Pap(report.pap), body, now)
     return follower, await signers.sign(node, tx, issuer, follower), "node"
 
 

@@ -24,7 +24,6 @@ from app.storage.organizations import Organization
 from app.storage.store import WriteTx
 
 ID_TAKEN = "id_taken"
-TAKING_BACK = frozenset({"revocation", "erasure", "report"})  # kinds that name a report of their own origin
 
 
 class PinnedElsewhere(Conflict):
@@ -104,12 +103,20 @@ class Desk:
                 await self._keep_group(one.item.record.body)
 
     async def _subjects(self, placed: Sequence[Placed]) -> dict[UUID, UUID]:
-        """Give the local ids of the reports that are superseded or taken back: those of this origin."""
+        """Give the local ids of the reports that are followed or superseded, by the ids of the records that say so."""
+        named: dict[str, set[UUID]] = {}
         said = [one.item.record for one in placed]
-        named = {item.subject for item in said if item.subject is not None and item.kind in TAKING_BACK}
-        found = await arriving.local_ids(self.tx, self.log.origin, named) if named else {}
-        self.touched |= {found.get(item.subject, item.subject) for item in said if item.subject is not None}
-        return found
+        for item in said:
+            if item.subject is not None and item.subject_origin is not None:
+                named.setdefault(item.subject_origin, set()).add(item.subject)
+        found = {origin: await arriving.local_ids(self.tx, origin, ids) for origin, ids in named.items()}
+        subjects = {
+            item.id: found[item.subject_origin][item.subject]
+            for item in said
+            if item.subject is not None and item.subject_origin is not None
+        }
+        self.touched.update(subjects.values())
+        return subjects
 
     async def _arriving(self, placed: Placed, subjects: Mapping[UUID, UUID]) -> Arriving:
         item = placed.item
@@ -118,7 +125,6 @@ class Desk:
         if waits:
             shown_to = audiences.organizations(item.record.issuer)
             audience_id = await records.ensure_audience(self.tx, shown_to, item.record.tlp)
-        follows = item.record.subject if item.record.kind in TAKING_BACK else None
         return Arriving(
             local_id=placed.local_id,
             record=item.record,
@@ -128,7 +134,7 @@ class Desk:
             custody=item.custody,
             received_at=self.now,
             quarantined=waits,
-            subject=None if follows is None else subjects[follows],
+            subject=subjects.get(item.record.id),
         )
 
     def _waits(self, placed: Placed) -> bool:

@@ -36,6 +36,11 @@ class Provenance:
         return None if self.payload is None else dict(canonical.decode(self.payload)["body"])
 
     @property
+    def signed_id(self) -> UUID | None:
+        """The id in the signed record, which it has everywhere; None after erasure."""
+        return None if self.payload is None else UUID(canonical.decode(self.payload)["id"])
+
+    @property
     def envelope(self) -> Envelope | None:
         """The signed record; None after erasure."""
         return None if self.payload is None else Envelope(self.payload, self.stored.keyid, self.stored.signature)

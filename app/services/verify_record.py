@@ -156,20 +156,21 @@ def _whole(driver: Driver, row: Row, keys: LogKeys, content: Content, checked: C
 
 def _frame(driver: Driver, said: Record, row: Row) -> dict[str, Any]:
     return {
-        "id": _local(driver, said, said.id, row["id"]),
+        "id": _local(driver, said.origin, said.id, row["id"]),
         "kind": said.kind,
         "issuer": driver.id(said.issuer),
         "origin": said.origin,
         "issued_at": time_of(said.issued_at),
         "tlp": str(said.tlp),
         "pap": str(said.pap),
-        "subject": _local(driver, said, said.subject, row["subject"]),
+        "subject": _local(driver, said.subject_origin, said.subject, row["subject"]),
+        "subject_origin": said.subject_origin,
     }
 
 
-def _local(driver: Driver, said: Record, claimed: UUID | None, held: object) -> object:
+def _local(driver: Driver, origin: str | None, claimed: UUID | None, held: object) -> object:
     """Give the id under which a record is kept: the one it claims, or another where a foreign origin reused one."""
-    derived = None if claimed is None else driver.id(derived_id(said.origin, claimed))
+    derived = None if claimed is None or origin is None else driver.id(derived_id(origin, claimed))
     return derived if held == derived else driver.id(claimed)
 
 

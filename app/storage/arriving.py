@@ -21,6 +21,7 @@ from app.domain.report import Report
 from app.storage import stamps
 from app.storage.columns import Moment, one_of
 from app.storage.federation_tables import log_holes
+from app.storage.following import FOLLOWS, FOLLOWS_ONE, REPORT
 from app.storage.rows import INDICATOR_COLUMNS, indicator_rows, record_values, report_values
 from app.storage.rows import Arriving as Arriving  # noqa: PLC0414 - what this module takes
 from app.storage.store import ReadTx, WriteTx
@@ -39,8 +40,7 @@ _MARKS = sorted(FOLLOWING - {"erasure"})  # what says something of a report, and
 async def local_ids(tx: ReadTx, origin: str, ids: Collection[UUID]) -> dict[UUID, UUID]:
     """Give the ids under which records of an origin are, or will be, kept here.
 
-    An id that another origin's record has taken is replaced by one that follows from both. The same is right for the
-    report that a revocation, erasure or newer report names; an opinion or sighting keeps the id as it is.
+    An id that another origin's record has taken is replaced by one that follows from both.
     """
     taken = await taken_ids(tx, ids)
     return {item: derived_id(origin, item) if item in taken and taken[item][0] != origin else item for item in ids}
@@ -72,11 +72,7 @@ async def _turn_early(tx: WriteTx, items: Sequence[Arriving]) -> None:
     """Let what came before a report that is kept under another id than its own follow it, and not the other report."""
     if not items:
         return
-    early = and_(
-        records.c.subject == bindparam("named"),
-        records.c.origin == bindparam("of_origin"),
-        records.c.kind.not_in(("opinion", "sighting")),
-    )
+    early = and_(records.c.subject == bindparam("named"), records.c.subject_origin == bindparam("of_origin"))
     rows = [{"named": item.record.id, "of_origin": item.record.origin, "here": item.local_id} for item in items]
     await tx.execute(update(records).where(early).values(subject=bindparam("here")), rows)
     others = [item.record.id for item in items]
@@ -124,7 +120,7 @@ async def _followed(tx: ReadTx, ids: Collection[UUID]) -> list[UUID]:
     found: set[UUID] = set()
     for part in _parts(ids):
         named = one_of(records.c.subject, part, tx.dialect)
-        rows = await tx.execute(select(records.c.subject).where(named).distinct())
+        rows = await tx.execute(select(records.c.subject).join(REPORT, FOLLOWS).where(named).distinct())
         found |= {row[0] for row in rows}
     return sorted(found)
 
@@ -138,7 +134,7 @@ async def _hold(tx: WriteTx, ids: Sequence[UUID]) -> None:
 
 
 _FRAME = (records.c.id, records.c.kind, records.c.issuer, records.c.origin, records.c.audience_id, records.c.tlp)
-_FOLLOWERS = select(*_FRAME, records.c.subject, records.c.payload)
+_FOLLOWERS = select(*_FRAME, records.c.subject, records.c.payload).join(REPORT, FOLLOWS)
 _REPORTS = select(*_FRAME, records.c.quarantined).where(records.c.kind == "report")
 
 
@@ -168,7 +164,7 @@ async def erase_reports(tx: WriteTx, report_ids: Collection[UUID]) -> None:
     """Take away the content of reports and of what follows them: bytes, claims, indicators, refused rows."""
     for part in _parts(report_ids):
         await _drop_claims(tx, part)
-        followed = and_(records.c.subject.in_(part), records.c.kind.in_(_MARKS))
+        followed = and_(records.c.subject.in_(part), FOLLOWS_ONE, records.c.kind.in_(_MARKS))
         held = records.c.payload.is_not(None)
         await tx.execute(update(records).where(records.c.id.in_(part) | followed, held).values(payload=None))
         await tx.execute(update(idempotency).where(idempotency.c.subject.in_(part)).values(refused=[]))

@@ -30,6 +30,7 @@ from sqlalchemy.types import NullType
 
 from app.storage.federation_tables import log_holes, nodes, replicas
 from app.storage.feed_tables import feed
+from app.storage.following import FOLLOWS, FOLLOWS_ONE, REPORT
 from app.storage.holes import BARE
 from app.storage.store import ReadTx
 from app.storage.tables import (
@@ -225,7 +226,7 @@ INDICATOR_COLUMNS = tuple(column.name for column in indicators.columns)[1:]
 async def followers(tx: ReadTx, ids: Sequence[object]) -> dict[object, list[Row]]:
     """Give what names each of these reports as its subject, each sort once: kind, issuer, audience, marking."""
     frame = [records.c.subject, records.c.kind, records.c.issuer, records.c.audience_id, records.c.tlp]
-    query = select(*_all(frame)).where(_plain(records.c.subject).in_(ids)).distinct()
+    query = select(*_all(frame)).join(REPORT, FOLLOWS).where(_plain(records.c.subject).in_(ids)).distinct()
     found: dict[object, list[Row]] = {}
     for row in await _rows(tx, query):
         found.setdefault(row["subject"], []).append(row)
@@ -235,7 +236,8 @@ async def followers(tx: ReadTx, ids: Sequence[object]) -> dict[object, list[Row]
 async def revocations(tx: ReadTx, ids: Sequence[object]) -> AsyncIterator[Row]:
     """Give the signed revocations of these reports, one after the other."""
     mine = and_(_plain(records.c.subject).in_(ids), records.c.kind == "revocation", records.c.payload.is_not(None))
-    query = select(*_all([records.c.id, records.c.subject, records.c.issuer, records.c.payload])).where(mine)
+    frame = [records.c.id, records.c.subject, records.c.issuer, records.c.payload]
+    query = select(*_all(frame)).where(mine, FOLLOWS_ONE)
     async for page in _by_key(tx, query, records.c.id):
         for row in page:
             yield row

@@ -13,16 +13,17 @@ from uuid import UUID
 from sqlalchemy import and_, or_, select, update
 
 from app.domain.audience import Audience
-from app.domain.errors import NotFound
+from app.domain.errors import NotFound, NotNext
 from app.domain.history import History, fold
-from app.domain.ids import derived_id
+from app.domain.ids import ID_VERSION
 from app.domain.marking import Tlp, read_tlp
 from app.domain.record import FOLLOWING, Organization, Record
 from app.domain.record import parse as parse_record
 from app.domain.report import Report
-from app.domain.signing import Envelope
+from app.storage.following import FOLLOWS, FOLLOWS_ONE, REPORT
 from app.storage.organizations import Organization as OrganizationRow
-from app.storage.rows import INDICATOR_COLUMNS, Arriving, indicator_rows, record_values, report_values
+from app.storage.rows import INDICATOR_COLUMNS, indicator_rows, record_values, report_values
+from app.storage.rows import Arriving as Arriving  # noqa: PLC0414 - what this module takes
 from app.storage.store import ReadTx, WriteTx
 from app.storage.tables import (
     audience_organizations,
@@ -143,23 +144,12 @@ async def ensure_audience(tx: WriteTx, audience: Audience, tlp: Tlp) -> int:
     return number
 
 
-async def add(
-    tx: WriteTx,
-    record: Record,
-    envelope: Envelope,
-    leaf_hash: bytes,
-    *,
-    audience_id: int,
-    custody: str,
-    received_at: datetime,
-    quarantined: bool = False,
-) -> None:
+async def add(tx: WriteTx, item: Arriving) -> None:
     """Add a record; a report's claim and indicators with it."""
-    arriving = Arriving(record.id, record, envelope, leaf_hash, audience_id, custody, received_at, quarantined)
-    await tx.insert(records, record_values(arriving))
-    if isinstance(record.body, Report):
-        await tx.insert(reports, report_values(arriving, record.body))
-        await tx.insert_many(indicators, INDICATOR_COLUMNS, indicator_rows(tx.dialect, arriving, record.body))
+    await tx.insert(records, record_values(item))
+    if isinstance(item.record.body, Report):
+        await tx.insert(reports, report_values(item, item.record.body))
+        await tx.insert_many(indicators, INDICATOR_COLUMNS, indicator_rows(tx.dialect, item, item.record.body))
 
 
 async def find_digest(tx: ReadTx, digest: bytes) -> UUID | None:
@@ -188,6 +178,19 @@ async def payload(tx: ReadTx, record_id: UUID) -> bytes | None:
     return found
 
 
+async def signed_id(tx: ReadTx, stored: Stored) -> UUID:
+    """Give the id in the signed bytes of a record that the actor may read: that which it has everywhere.
+
+    Another record may have it here: see `arriving.local_ids`. Raises NotNext: an erased one's is not known any more.
+    """
+    if stored.id.version == ID_VERSION:
+        return stored.id
+    signed = await payload(tx, stored.id)
+    if signed is None:
+        raise NotNext("The report was erased; nothing may follow it.")
+    return parse_record(signed, kept=True).id
+
+
 async def find_own(tx: ReadTx, record_id: UUID) -> Stored | None:
     """Find a record of the actor's own organization, which it may revoke or erase whatever it may read by now."""
     query = _FRAME.where(records.c.id == record_id, records.c.issuer == tx.actor.organization)
@@ -199,14 +202,12 @@ async def histories(tx: ReadTx, issuers: Mapping[UUID, UUID], as_of: datetime | 
     """Fold what has become of reports (id to issuer), from the records that the actor may read.
 
     `as_of` leaves out what this node received later. A superseding report is not read whole: its id is enough, also
-    after its own erasure. Opinions and sightings may come from anywhere, all else only from the report's own origin.
+    after its own erasure.
     """
-    report = records.alias("report")
     frame = select(records.c.subject, records.c.kind, records.c.id, records.c.issuer, records.c.payload)
-    query = frame.join(report, report.c.id == records.c.subject).where(
+    query = frame.join(REPORT, FOLLOWS).where(
         records.c.subject.in_(issuers),
         or_(records.c.payload.is_not(None), records.c.kind == "report"),
-        or_(records.c.kind.in_(("opinion", "sighting")), records.c.origin == report.c.origin),
         records.c.quarantined.is_(False),
         visible(records.c.audience_id, tx.audiences),
     )
@@ -228,9 +229,7 @@ async def histories(tx: ReadTx, issuers: Mapping[UUID, UUID], as_of: datetime | 
 def _about(subject: UUID, follower: Record) -> Record:
     """Let a follower name its report by the id that this report has here (see `arriving.local_ids`)."""
     body: Any = follower.body
-    if body.report != subject and derived_id(follower.origin, body.report) == subject:
-        return replace(follower, body=replace(body, report=subject))
-    return follower
+    return follower if body.report == subject else replace(follower, body=replace(body, report=subject))
 
 
 async def addresses_of(tx: ReadTx, report_id: UUID, named: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -313,7 +312,7 @@ async def erase(tx: WriteTx, report_id: UUID) -> None:
 
     That a request led to the report stays remembered: a late repeat must not bring it back.
     """
-    followed = and_(records.c.subject == report_id, records.c.kind.in_(FOLLOWING - {"erasure"}))
+    followed = and_(records.c.subject == report_id, FOLLOWS_ONE, records.c.kind.in_(FOLLOWING - {"erasure"}))
     await tx.execute(indicators.delete().where(indicators.c.record_id == report_id))
     await tx.execute(reports.delete().where(reports.c.record_id == report_id))
     await tx.execute(update(records).where((records.c.id == report_id) | followed).values(payload=None))

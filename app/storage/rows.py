@@ -53,6 +53,7 @@ def record_values(item: Arriving) -> dict[str, Any]:
         "tlp": str(record.tlp),
         "pap": str(record.pap),
         "subject": item.subject or record.subject,
+        "subject_origin": record.subject_origin,
         "digest": envelope.digest,
         "payload": envelope.payload,
         "keyid": envelope.keyid,

@@ -73,6 +73,7 @@ class _Fact:
     audience_id: int
     tlp: str
     subject: UUID | None
+    subject_origin: str | None
     issued_at: datetime
     indicators: int | None
 
@@ -85,6 +86,7 @@ _FACT = select(
     records.c.audience_id,
     records.c.tlp,
     records.c.subject,
+    records.c.subject_origin,
     records.c.issued_at,
     reports.c.indicators,
 ).outerjoin(reports, reports.c.record_id == records.c.id)
@@ -267,7 +269,9 @@ class _Placing:
         rows = [row for row in self.rows.get(fact.subject, ()) if row.kind == "report"]
         if not rows:
             self._waiting.setdefault(fact.subject, []).append(fact)
-        if report is None or not rows or (fact.audience_id, fact.tlp) != (report.audience_id, report.tlp):
+        if report is None or not rows or fact.subject_origin != report.origin:
+            return
+        if (fact.audience_id, fact.tlp) != (report.audience_id, report.tlp):
             return
         own = (fact.issuer, fact.origin) == (report.issuer, report.origin)
         if fact.kind == "erasure" and own:

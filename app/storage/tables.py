@@ -148,7 +148,9 @@ records = Table(
     Column("quarantined", Boolean, nullable=False, server_default=false()),
     Column("tlp", Text, nullable=False),
     Column("pap", Text, nullable=False),
+    # The report that it speaks of: by its id here, and its origin.
     Column("subject", Id),
+    Column("subject_origin", Text),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("payload", LargeBinary),
     Column("keyid", Text, nullable=False),

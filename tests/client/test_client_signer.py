@@ -13,7 +13,9 @@ from app.client.signer import default_pap
 from app.client.tokens import make_assertion, token_form
 from app.domain import record, signing
 from app.domain.errors import AboveCeiling, ContradictoryMarking, Invalid, InvalidRecord
+from app.domain.ids import derived_id
 from app.services.tokens import verify_assertion
+from tests import make
 
 SEED = bytes(range(32))
 ORGANIZATION = UUID("01900000-0000-7000-8000-000000000001")
@@ -84,10 +86,24 @@ def test_the_same_mark_gives_the_same_bytes(signer):
     ],
 )
 def test_what_follows_stands_in_the_reports_audience(signer, kind, fields):
-    report = {**FIELDS, "id": str(new_mark().id), "pap": "PAP:RED"}
+    report = {**FIELDS, "id": str(new_mark().id), "origin": NODE, "pap": "PAP:RED"}
     made = read(signer.follow(kind, report, fields))
-    assert (made.kind, str(made.subject)) == (kind, report["id"])
+    assert (made.kind, str(made.subject), made.subject_origin) == (kind, report["id"], NODE)
     assert (made.audience.to_document(), made.tlp, made.pap) == (FIELDS["audience"], "TLP:AMBER", "PAP:RED")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("opinion", {"opinion": "agree", "reason": "own_evidence"}),
+        ("sighting", {"chain": "ethereum", "address": "0x" + "AB" * 20}),
+    ],
+)
+def test_what_is_said_of_another_nodes_report_names_its_origin_and_the_id_that_it_was_signed_with(signer, kind, fields):
+    signed_id, other = new_mark().id, make.node_id("other")
+    report = {**FIELDS, "id": str(derived_id(other, signed_id)), "signed_id": str(signed_id), "origin": other}
+    made = read(signer.follow(kind, report, fields))
+    assert (made.subject, made.subject_origin, made.origin) == (signed_id, other, NODE)
 
 
 def test_the_seed_is_not_shown(signer):

@@ -296,7 +296,12 @@ def _status(said: list[dict[str, Any]], address: str) -> str:
 
 
 def _is_disputed(said: list[dict[str, Any]], report: dict[str, Any]) -> bool:
-    opinions = [one for one in said if one["kind"] == "opinion" and one["body"]["report"] == report["id"]]
+    named = (report["id"], report["origin"])
+    opinions = [
+        one
+        for one in said
+        if one["kind"] == "opinion" and (one["body"]["report"], one["body"].get("origin") or one["origin"]) == named
+    ]
     last = {one["issuer"]: one for one in sorted(opinions, key=lambda one: (one["issued_at"], one["id"]))}
     return any(one["body"]["opinion"] in DISAGREEING for one in last.values() if one["issuer"] != report["issuer"])
 

@@ -18,7 +18,7 @@ from app.services import groups, peering
 from app.services.remote import Destination
 from tests.federation.liar import Story, open_nodes, person
 from tests.joined import publish, pull_all, pull_once
-from tests.world import Partner
+from tests.world import CHAIN, Partner
 
 POISON = 10_000
 
@@ -224,6 +224,39 @@ async def test_a_reused_record_id_takes_nothing_from_whoever_had_it_and_nothing_
     kept = await honest.rows("SELECT id FROM records WHERE origin = :id AND kind = 'report'", id=liar.id)
     assert sorted(kept) == sorted((_id(honest, item),) for item in (derived_id(liar.id, first.id), second.id))
     assert await honest.faults() == []
+
+
+@pytest.mark.parametrize("own_key", [False, True], ids=["signed by the node", "signed by the organization"])
+async def test_what_is_said_of_a_report_stays_with_it_whoever_reuses_its_id_and_comes_first(nodes, own_key):
+    honest, liar, other = nodes
+    ngo, witness = await other.home.organization(), await other.home.organization()
+    address = other.home.address()
+    report = await publish(other, ngo, address)
+    await other.home.follow(witness, report.id, "sighting", chain=CHAIN, address=address)
+    await other.home.sequence()
+    shadow = person(liar.home)
+    story = Story(liar.home)
+    story.state(shadow)
+    false = liar.home.address()
+    story.report(shadow, false, id=report.id)
+    story.add(story.frame("opinion", shadow, Opinion(report.id, "agree", "own_evidence")), shadow.seed)
+    liar.lies.append(story)
+    await pull_all(honest, liar)
+    await pull_all(honest, other)
+    here = derived_id(other.id, report.id)
+    bank = await honest.home.organization(own_key=own_key)
+    await honest.home.follow(bank, here, "opinion")
+    await honest.home.sequence()
+    await pull_all(other, honest)
+
+    for stand in (honest, other):
+        assert await listed(stand, address) == "disputed"
+        (found,) = (await stand.home.look_up(await stand.home.organization(), address)).found
+        assert {item.issuer for item in found.opinions} == {bank.id}
+        assert [item.issuer for item in found.sightings] == [witness.id]
+        assert await stand.faults() == []
+    (found,) = (await honest.home.look_up(bank, false)).found
+    assert (found.hit.report, found.opinions, found.sightings) == (report.id, (), ())
 
 
 async def test_the_key_of_an_organization_signs_nothing_after_its_revocation(two):

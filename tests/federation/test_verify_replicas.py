@@ -15,7 +15,7 @@ from tests.postgres import SUPERUSER
 from tests.services.test_verify_log import damaged
 
 REPORT = "kind = 'report'"
-SILENT = {"received_at", "subject"}  # when it came; and what a report has none of
+SILENT = {"received_at", "subject", "subject_origin"}  # when it came; and what a report has none of
 # (table, columns, which rows): this node's own remarks (when, from whom, in which words) are nothing that was signed.
 CUT = (
     ("replicas", ("log_id", "size", "root", "frontier", "note", "cover_size"), "1 = 1"),
@@ -30,7 +30,7 @@ CUT = (
         tuple(column.name for column in metadata.tables["records"].columns if column.name not in SILENT),
         REPORT,
     ),
-    ("records", ("payload", "subject", "issuer"), "kind = 'revocation'"),
+    ("records", ("payload", "subject", "subject_origin", "issuer"), "kind = 'revocation'"),
     ("records", ("payload", "keyid", "custody"), "kind = 'organization'"),
     ("reports", ("category", "method", "confidence", "valid_until", "state", "followed", "indicators"), "1 = 1"),
     ("indicators", ("record_id", "ordinal", "key", "audience_id", "chain", "address"), "1 = 1"),

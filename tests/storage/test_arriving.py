@@ -101,8 +101,7 @@ async def test_a_page_gives_the_rows_that_adding_one_by_one_gives(store, origin,
 
     async def one_by_one(tx):
         for item in items:
-            frame = {"audience_id": item.audience_id, "custody": item.custody, "received_at": item.received_at}
-            await records.add(tx, item.record, item.envelope, item.leaf_hash, quarantined=quarantined, **frame)
+            await records.add(tx, item)
 
     found = []
     for add in (in_bulk, one_by_one):

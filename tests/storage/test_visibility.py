@@ -17,7 +17,7 @@ from app.domain.record import Opinion, Organization, Record
 from app.domain.report import read_report
 from app.services import sequence
 from app.storage import groups, logs, organizations, records, visibility
-from app.storage.records import Filters
+from app.storage.records import Arriving, Filters
 from app.storage.store import open_store
 from app.storage.tables import metadata
 from tests.conftest import EXAMPLES
@@ -66,7 +66,7 @@ async def story(home, told: Sequence[tuple[audiences.Audience, Tlp]], members) -
                 envelope = record.sign(bytes(32))
                 leaf = merkle.leaf_hash(envelope.to_bytes())
                 key = await records.ensure_audience(tx, audience, tlp)
-                await records.add(tx, record, envelope, leaf, audience_id=key, custody="node", received_at=home.tick())
+                await records.add(tx, Arriving(record.id, record, envelope, leaf, key, "node", home.tick()))
                 if kind == "opinion":
                     await records.set_followed(tx, record.subject)
                 await logs.owe(tx, record.id, key, leaf, START)
@@ -236,9 +236,7 @@ async def test_an_organization_is_known_at_its_home_or_when_it_wishes_or_when_it
                 bytes(16), body,
             )  # fmt: skip
             key = await records.ensure_audience(tx, audience, tlp)
-            await records.add(
-                tx, said, said.sign(bytes(32)), bytes(32), audience_id=key, custody="node", received_at=START
-            )
+            await records.add(tx, Arriving(said.id, said, said.sign(bytes(32)), bytes(32), key, "node", START))
     async with home.node.store.read(ngo.actor) as tx:
         known = {item.id for item in await organizations.search(tx, None, 100)}
         assert known == {ngo.id, home.operator.organization, made["listed"], made["spoken"]}
