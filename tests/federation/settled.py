@@ -306,6 +306,22 @@ def _is_disputed(said: list[dict[str, Any]], report: dict[str, Any]) -> bool:
     return any(one["body"]["opinion"] in DISAGREEING for one in last.values() if one["issuer"] != report["issuer"])
 
 
+def _counts(checker: "Checker", one: Stand, other: Stand, audience: dict[str, Any]) -> bool:
+    """Tell whether a node knows another one for a reader of an audience."""
+    if audience["kind"] == "public":
+        return True
+    if audience["kind"] == "organizations":
+        return other.id in {checker.homes.get(UUID(item), "") for item in audience["organizations"]}
+    group = UUID(audience["group"]).bytes
+    rows = checker.query(
+        one,
+        "SELECT node_id FROM group_nodes WHERE group_id = ? UNION SELECT home FROM organizations "
+        "JOIN group_members ON organization_id = id WHERE group_id = ?",
+        group, group,
+    )  # fmt: skip
+    return other.id in {row["node_id"] for row in rows}
+
+
 def _check_forks(checker: "Checker", paper: Paper) -> None:
     """I8: of two peers that were told two stories, one has the evidence."""
     for one in checker.honest:
@@ -315,8 +331,9 @@ def _check_forks(checker: "Checker", paper: Paper) -> None:
             ours, theirs = checker.views[one.host], checker.views[other.host]
             for log in ours.entries.keys() & theirs.entries.keys():
                 pairs = list(zip(ours.entries[log], theirs.entries[log], strict=False))
-                readers = paper.readers(json.loads(ours.logs[log]["document"]))
-                both = readers is None or {one.id, other.id} <= readers
+                audience = json.loads(ours.logs[log]["document"])
+                # Neither shows the log to whom it does not know for a reader: a liar may be the steward of the group.
+                both = _counts(checker, one, other, audience) and _counts(checker, other, one, audience)
                 known = {row["log_id"] for view in (ours, theirs) for row in view.evidence.values()}
                 # Who holds less than what the checkpoint covers cannot prove anything with it.
                 both &= all(
