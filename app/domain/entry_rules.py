@@ -10,12 +10,13 @@ Codes: those of the meanings that reading and verifying raise (`invalid_record`,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 from uuid import UUID
 
-from app.domain import checkpoint, merkle, record
+from app.domain import checkpoint, merkle, record, signing
 from app.domain.audience import Audience
-from app.domain.errors import ContradictoryMarking, Meaning, Refused
+from app.domain.errors import ContradictoryMarking, InvalidSignature, Meaning, Refused
 from app.domain.keys import LogKeys
 from app.domain.marking import COMMUNITY_LABELS, Tlp
 from app.domain.peer import STATEMENTS, Policy
@@ -64,16 +65,27 @@ class Entry:
     envelope: Envelope | None = None
     why: str = ""
     said: Record | Refused | None = None
+    verified_with: bytes | None = None
 
     @classmethod
-    def of(cls, index: int, envelope: Envelope) -> Self:
-        """Make the entry of an envelope, and read what it says; that is a third of what judging it costs."""
+    def of(cls, index: int, envelope: Envelope, keys: Mapping[str, bytes] = MappingProxyType({})) -> Self:
+        """Make the entry of an envelope: read what it says, and verify its signature where its key is among `keys`.
+
+        `keys` are public keys by their names. Whether the key counts for the entry is left to `judge`, which costs
+        little then.
+        """
         said: Record | Refused
         try:
             said = record.parse(envelope.payload, foreign=True)
         except Meaning as error:
             said = Refused(error.code, error.detail)
-        return cls(index, merkle.leaf_hash(envelope.to_bytes()), envelope, said=said)
+        leaf_hash, key = merkle.leaf_hash(envelope.to_bytes()), keys.get(envelope.keyid)
+        if key is not None:
+            try:
+                signing.verify(envelope, key)
+            except InvalidSignature:
+                key = None
+        return cls(index, leaf_hash, envelope, said=said, verified_with=key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +176,7 @@ class _Court:
         if refused is not None:
             return refused
         try:
-            custody = self.keys.verify(said, envelope)  # 6
+            custody = self.keys.verify(said, envelope, entry.verified_with)  # 6
             self._learn(said)  # 7
         except Meaning as error:
             return Refused(error.code, error.detail)

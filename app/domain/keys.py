@@ -21,9 +21,10 @@ class LogKeys:
     """What the entries of one log have stated so far: organizations, the group, and how far the node's keys went.
 
     `node_keys` are all keys of the log's node, the root first. `versions` holds each (organization, version) stated.
+    `by_id` are the organizations' keys by their names, also those that count no more: to verify a signature ahead.
     """
 
-    __slots__ = ("_numbers", "generation", "group", "node_keys", "stated", "versions")
+    __slots__ = ("_numbers", "by_id", "generation", "group", "node_keys", "stated", "versions")
 
     def __init__(
         self,
@@ -38,10 +39,13 @@ class LogKeys:
         self.stated = dict(stated or {})
         self.group = group
         self.versions = {(issuer, body.version) for issuer, body in self.stated.items()}
+        self.by_id = {key.keyid: key.public_key for body in self.stated.values() for key in body.keys}
         self._numbers = {signing.key_id(key): number for number, key in enumerate(self.node_keys)}
 
-    def verify(self, record: Record, envelope: Envelope) -> str:
+    def verify(self, record: Record, envelope: Envelope, verified_with: bytes | None = None) -> str:
         """Verify a record's signature with a key that counts here; give who holds that key.
+
+        `verified_with` is the key with which this very envelope was verified before, if it was.
 
         1. A key of the node signs organization and node records, which nobody else may sign, and group records.
         2. No key of the node signs that stands before one which signed earlier; a node record names the key that
@@ -66,7 +70,8 @@ class LogKeys:
             if key.keyid == envelope.keyid:
                 if key.revoked:
                     raise InvalidSignature("it is signed with a key that was revoked before it")
-                signing.verify(envelope, key.public_key)
+                if key.public_key != verified_with:
+                    signing.verify(envelope, key.public_key)
                 return key.custody
         raise InvalidSignature("it is signed with a key that its issuer did not have before it")
 
@@ -94,6 +99,7 @@ class LogKeys:
                 _check_versions(before, record.body)
             self.stated[record.issuer] = record.body
             self.versions.add((record.issuer, record.body.version))
+            self.by_id |= {key.keyid: key.public_key for key in record.body.keys}
         elif isinstance(record.body, Group):
             if self.group is not None and record.body.version <= self.group.version:
                 raise NotNext("it states an older version of the group than stands before it")

@@ -9,8 +9,9 @@ changed is refused. What an entry says is judged in `entry_rules.py`.
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from app.domain import canonical, checkpoint, merkle, reading, signing
@@ -130,8 +131,8 @@ def trailer(stop: int) -> bytes:
     return _line({"end": stop})
 
 
-def read(raw: bytes) -> Page:
-    """Read a whole page, decoded.
+def read(raw: bytes, keys: Mapping[str, bytes] = MappingProxyType({})) -> Page:
+    """Read a whole page, decoded; signatures by `keys` are verified on the way (see `Entry.of`).
 
     1. It has at most MAX_WIRE_BYTES and MAX_PAGE_ENTRIES, and ends with a line.
     2. Header and end agree; the page is within the log, and empty only where the log ends.
@@ -155,7 +156,7 @@ def read(raw: bytes) -> Page:
         # 3: counted before they are looked for, because a header may say any number
         if len(between) != page.stop - page.start:
             raise InvalidPage("The page does not have as many entries as its header says.")
-        entries = tuple(_read_entry(line) for line in between)
+        entries = tuple(_read_entry(line, keys) for line in between)
     except InvalidRecord as error:
         raise InvalidPage(f"A line of the page is malformed: {error.detail}") from error
     if [item.index for item in entries] != list(range(page.start, page.stop)):
@@ -237,12 +238,12 @@ def _read_header(line: bytes) -> Page:
     )
 
 
-def _read_entry(line: bytes) -> Entry:
+def _read_entry(line: bytes, keys: Mapping[str, bytes]) -> Entry:
     match = _ENTRY.fullmatch(line)
     if match is not None:
         index, keyid, payload, signature = match.groups()
         envelope = Envelope(payload, keyid.decode(), base64.b64decode(signature))
-        return Entry.of(int(index), envelope)
+        return Entry.of(int(index), envelope, keys)
     document = _read_line(line, _BARE)
     return Entry(
         reading.integer(document["index"], "/index", 0, MAX_INTEGER),

@@ -59,6 +59,7 @@ class Desk:
     now: datetime
     review: bool
     placed: dict[int, Placed] = field(default_factory=dict)
+    rows: dict[int, Arriving] = field(default_factory=dict)
     touched: set[UUID] = field(default_factory=set)
 
     async def place(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -92,9 +93,10 @@ class Desk:
             if isinstance(one.item.record.body, record.Organization):
                 await self._keep_organization(one.item.record.issuer, one.item.record.body)
         subjects = await self._subjects(placed)
-        made = [(one, await self._arriving(one, subjects)) for one in placed]
-        await arriving.add_page(self.tx, [row for one, row in made if not one.known])
-        known = [row for one, row in made if one.known]
+        for index, one in self.placed.items():
+            self.rows[index] = await self._arriving(one, subjects)
+        await arriving.add_page(self.tx, [self.rows[index] for index, one in self.placed.items() if not one.known])
+        known = [self.rows[index] for index, one in self.placed.items() if one.known]
         if known:
             await arriving.restore_bodies(self.tx, known)
             await logs.strike(self.tx, [row.local_id for row in known])
@@ -186,8 +188,10 @@ class Desk:
         await logs.hold_sequencer(self.tx, wait=True)
         readable = {index: one for index, one in sorted(self.placed.items()) if not self._waits(one)}
         new = {index: one.local_id for index, one in readable.items() if not one.stands}
-        again = [one.local_id for one in readable.values() if one.stands]
-        arrivals = await stamps.arrive(self.tx, list(new.values()), self.now, again=again)
+        again = [index for index in readable if index not in new]
+        arrivals = await stamps.arrive(
+            self.tx, [stamps.Fact.of(self.rows[index]) for index in (*new, *again)], self.now
+        )
         return {index: arrivals[local_id] for index, local_id in new.items()}
 
     async def settle(self) -> bool:

@@ -106,7 +106,8 @@ async def trust_organization(node: Node, actor: Actor, organization_id: UUID, no
                 await logs.owe(tx, item.id, audience_id, item.leaf_hash, now)
         if released and issuer.home != node.identity.node_id:  # they stand in its home's logs since they came
             await logs.hold_sequencer(tx, wait=True)
-            await logs.arrive(tx, await stamps.arrive(tx, [item.id for item in released], now))
+            facts = await stamps.facts_of(tx, [item.id for item in released])
+            await logs.arrive(tx, await stamps.arrive(tx, [facts[item.id] for item in released], now))
         await audit.note(tx, "trust_organization", now, subject=str(organization_id), count=len(released))
     node.ring()
     return len(released)

@@ -76,7 +76,7 @@ class Round:
 class _Job:
     """A log that is being pulled: the index that is asked for next, and what is known of it in this turn.
 
-    `note` is the checkpoint of the newest page that came, verified or not.
+    `note` is the checkpoint of the newest page that came, verified or not; `keys` are those that the log has stated.
     """
 
     wanted: Wanted
@@ -84,6 +84,7 @@ class _Job:
     turn: int = 0
     note: str = ""
     position: Position | None = None
+    keys: Mapping[str, bytes] = field(default_factory=dict)
 
 
 async def run_once(
@@ -210,12 +211,16 @@ async def _pull_logs(step: Round, heard: Heard, pages: int) -> None:
 
 
 def _fetch(step: Round, job: _Job) -> asyncio.Task[Page]:
-    return asyncio.create_task(_fetch_page(step, job.wanted.log.id, job.start))
+    return asyncio.create_task(_fetch_page(step, job, job.start))
 
 
-async def _fetch_page(step: Round, log_id: str, start: int) -> Page:
-    """Fetch a page and read it, both while the page before it is judged and written."""
-    found = await asyncio.to_thread(page.read, await step.remote.entries(step.to, log_id, start))
+async def _fetch_page(step: Round, job: _Job, start: int) -> Page:
+    """Fetch a page and read it, both while the page before it is judged and written.
+
+    Most signatures are verified here too: that needs no interpreter, which the writing has then.
+    """
+    raw = await step.remote.entries(step.to, job.wanted.log.id, start)
+    found = await asyncio.to_thread(page.read, raw, job.keys)
     if found.start != start:
         raise page.InvalidPage("The page does not begin where it was asked to.")
     return found
@@ -248,7 +253,7 @@ async def _take(step: Round, job: _Job, found: Page) -> bool:
         homes = await organizations.homes(tx, sorted(issuers_of(found.entries)))
         if wanted.log.origin not in step.spending:
             step.spending[wanted.log.origin] = await Spending.load(tx, wanted.log.origin, step.clock())
-    job.position = None
+    job.position, job.keys = None, position.keys.by_id
     if position.size != found.start:
         return False  # another process is at this log: the next round sees how far it came
     # Stopped while it is verified, the page is fetched again.

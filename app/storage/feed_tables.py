@@ -4,7 +4,7 @@ The rule here: a row says where something stands in the stream and nothing of wh
 look here. It is derived from records and logs, and can be made anew from them.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
 
 from app.storage.columns import Document, Id, Moment
 from app.storage.schema import metadata
@@ -35,7 +35,13 @@ feed = Table(
     Column("name", LargeBinary, nullable=False),
     Index("ix_feed_stream", "audience_id", "strict", "stamp"),
     Index("ix_feed_report", "report"),
-    Index("ix_feed_record", "record_id"),
+    # A report is found by its own column.
+    Index(
+        "ix_feed_record",
+        "record_id",
+        sqlite_where=text("kind <> 'report'"),
+        postgresql_where=text("kind <> 'report'"),
+    ),
     Index("ix_feed_name", "name"),
     Index("ix_feed_issuer", "issuer", "audience_id", "stamp"),
 )

@@ -9,16 +9,19 @@ whoever reads the report: followers of the same audience and marking.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, tuple_
+from sqlalchemy import and_, delete, func, or_, select, tuple_
 
 from app.domain import record
 from app.domain.marking import Tlp, read_tlp
+from app.domain.report import Report
 from app.formats import stix_ids
 from app.storage.columns import one_of, to_microseconds
 from app.storage.feed_tables import feed
+from app.storage.rows import Arriving
 from app.storage.store import ReadTx, WriteTx
 from app.storage.tables import indicators, log_entries, records, reports
 
@@ -60,11 +63,11 @@ class Placed:
 
 
 COLUMNS = tuple(column.name for column in feed.columns)
+_columns = attrgetter(*COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fact:
-    """What must be known of a record to place it: `indicators` is None where its content is not here."""
+class Fact(NamedTuple):
+    """What must be known of a record to place it: `indicators` is None where it tells none, or its content is gone."""
 
     id: UUID
     kind: str
@@ -76,6 +79,23 @@ class _Fact:
     subject_origin: str | None
     issued_at: datetime
     indicators: int | None
+
+    @classmethod
+    def of(cls, item: Arriving) -> Self:
+        """Give what is known of a record that has just been written."""
+        said = item.record
+        return cls(
+            item.local_id,
+            said.kind,
+            said.issuer,
+            said.origin,
+            item.audience_id,
+            str(said.tlp),
+            item.subject or said.subject,
+            said.subject_origin,
+            said.issued_at,
+            len(said.body.indicators) if isinstance(said.body, Report) else None,
+        )
 
 
 _FACT = select(
@@ -99,20 +119,17 @@ async def last(tx: ReadTx) -> int:
     return max(arrival or 0, stamp or 0)
 
 
-async def arrive(
-    tx: WriteTx, record_ids: Sequence[UUID], now: datetime, *, again: Collection[UUID] = ()
-) -> dict[UUID, int]:
+async def arrive(tx: WriteTx, told_now: Sequence[Fact], now: datetime) -> dict[UUID, int]:
     """Give records their arrivals, in this order, and place in the stream what they say.
 
-    The caller holds the sequencer. Records that come `again`, after a purge, are placed in the same way; their entries
+    The caller holds the sequencer. Records that come again, after a purge, are placed in the same way; their entries
     keep the arrival that they have. Not done here: the writing of the arrivals into the entries.
     """
-    wanted = [*record_ids, *again]
-    if not wanted:
+    if not told_now:
         return {}
-    facts = await _facts(tx, wanted)
+    facts = {fact.id: fact for fact in told_now}
     subjects = {fact.subject for fact in facts.values() if fact.subject is not None} - facts.keys()
-    known = facts | await _facts(tx, subjects)
+    known = facts | await facts_of(tx, subjects)
     told = {fact.id for fact in facts.values() if fact.kind == "report"}
     early = await _early(tx, told)
     followers = [*facts.values(), *(fact for found in early.values() for fact in found)]
@@ -123,14 +140,15 @@ async def arrive(
         await _rows(tx, told | subjects),
         await _named(tx, followers),
     )
-    arrivals = {record_id: placing.arrive(record_id) for record_id in wanted}
+    arrivals = {fact.id: placing.arrive(fact.id) for fact in told_now}
     await placing.write(tx)
     return arrivals
 
 
 async def forget(tx: WriteTx, record_ids: Any) -> None:
     """Take out of the stream what was purged: `record_ids` is a query for its records."""
-    await tx.execute(delete(feed).where(or_(feed.c.record_id.in_(record_ids), feed.c.report.in_(record_ids))))
+    said = and_(feed.c.kind != "report", feed.c.record_id.in_(record_ids))
+    await tx.execute(delete(feed).where(or_(said, feed.c.report.in_(record_ids))))
 
 
 async def refill(tx: WriteTx, after: int, limit: int) -> int | None:
@@ -147,10 +165,10 @@ async def refill(tx: WriteTx, after: int, limit: int) -> int | None:
     found: list[tuple[UUID, int]] = [(row[0], row[1]) for row in await tx.execute(query)]
     if not found:
         return None
-    facts = await _facts(tx, [record_id for record_id, _ in found])
+    facts = await facts_of(tx, [record_id for record_id, _ in found])
     subjects = {fact.subject for fact in facts.values() if fact.subject is not None}
     told = {fact.id for fact in facts.values() if fact.kind == "report"}
-    known = facts | await _facts(tx, subjects - facts.keys())
+    known = facts | await facts_of(tx, subjects - facts.keys())
     placing = _Placing(after, known, {}, await _rows(tx, told | subjects), await _named(tx, facts.values()))
     for record_id, arrival in found:
         placing.arrive(record_id)
@@ -164,17 +182,18 @@ async def last_placed(tx: ReadTx) -> int:
     return int((await tx.execute(select(func.max(feed.c.stamp)))).scalar() or 0)
 
 
-async def _facts(tx: ReadTx, ids: Iterable[UUID]) -> dict[UUID, _Fact]:
-    found: dict[UUID, _Fact] = {}
+async def facts_of(tx: ReadTx, ids: Iterable[UUID]) -> dict[UUID, Fact]:
+    """Give what must be known of records, by id."""
+    found: dict[UUID, Fact] = {}
     for part in _parts(ids):
         for row in await tx.execute(_FACT.where(one_of(records.c.id, part, tx.dialect))):
-            found[row[0]] = _Fact(*row)
+            found[row[0]] = Fact(*row)
     return found
 
 
-async def _early(tx: ReadTx, told: Collection[UUID]) -> dict[UUID, list[_Fact]]:
+async def _early(tx: ReadTx, told: Collection[UUID]) -> dict[UUID, list[Fact]]:
     """Give the followers of new reports that have arrived before them, in their order."""
-    found: dict[UUID, list[_Fact]] = {}
+    found: dict[UUID, list[Fact]] = {}
     query = (
         _FACT.join(log_entries, log_entries.c.record_id == records.c.id)
         .where(log_entries.c.arrival.is_not(None), records.c.kind.in_(_FOLLOWERS))
@@ -182,7 +201,7 @@ async def _early(tx: ReadTx, told: Collection[UUID]) -> dict[UUID, list[_Fact]]:
     )
     for part in _parts(told):
         for row in await tx.execute(query.where(one_of(records.c.subject, part, tx.dialect))):
-            found.setdefault(row.subject, []).append(_Fact(*row))
+            found.setdefault(row.subject, []).append(Fact(*row))
     return found
 
 
@@ -194,7 +213,7 @@ async def _rows(tx: ReadTx, told: Iterable[UUID]) -> dict[UUID, list[Placed]]:
     return found
 
 
-async def _named(tx: ReadTx, facts: Iterable[_Fact]) -> dict[UUID, set[int] | None]:
+async def _named(tx: ReadTx, facts: Iterable[Fact]) -> dict[UUID, set[int] | None]:
     """Give the ordinals that each revocation and sighting names; None for a revocation of all."""
     found: dict[UUID, set[int] | None] = {}
     named: dict[UUID, set[tuple[str, str]]] = {}
@@ -233,13 +252,13 @@ class _Placing:
     """The placing of records one after the other; `position` is the last stamp given out."""
 
     position: int
-    known: dict[UUID, _Fact]
-    early: dict[UUID, list[_Fact]]
+    known: dict[UUID, Fact]
+    early: dict[UUID, list[Fact]]
     rows: dict[UUID, list[Placed]]
     named: dict[UUID, set[int] | None]
     _gone: set[int] = field(default_factory=set)
     _new: dict[int, Placed] = field(default_factory=dict)
-    _waiting: dict[UUID, list[_Fact]] = field(default_factory=dict)  # for a report that comes later in the same page
+    _waiting: dict[UUID, list[Fact]] = field(default_factory=dict)  # for a report that comes later in the same page
 
     def arrive(self, record_id: UUID) -> int:
         """Place what a record says; give its arrival."""
@@ -251,7 +270,7 @@ class _Placing:
             self.position += STRIDE
         return self.position
 
-    def _tell(self, fact: _Fact) -> None:
+    def _tell(self, fact: Fact) -> None:
         if fact.indicators is None or read_tlp(fact.tlp) is Tlp.RED:
             return
         for old in list(self.rows.get(fact.id, ())):
@@ -261,7 +280,7 @@ class _Placing:
         for follower in (*self.early.get(fact.id, ()), *self._waiting.pop(fact.id, ())):
             self._follow(follower)
 
-    def _follow(self, fact: _Fact) -> None:
+    def _follow(self, fact: Fact) -> None:
         """Let what follows a report change the stream: where it has the same readers, and may say so."""
         if fact.subject is None:
             return
@@ -287,7 +306,7 @@ class _Placing:
         elif own and fact.kind == "revocation":
             self._take_back(report, fact, rows, self.named[fact.id])
 
-    def _erase(self, report: _Fact, fact: _Fact) -> None:
+    def _erase(self, report: Fact, fact: Fact) -> None:
         rows = list(self.rows[report.id])
         after = max(row.span[1] for row in rows if row.kind == "report")
         if all(row.ended == ERASED for row in rows):
@@ -296,7 +315,7 @@ class _Placing:
             self._drop(row)
         self._put(report, fact, "report", (0, after), ERASED, stix_ids.base_of(report.id).bytes)
 
-    def _take_back(self, report: _Fact, fact: _Fact, rows: Sequence[Placed], named: set[int] | None) -> None:
+    def _take_back(self, report: Fact, fact: Fact, rows: Sequence[Placed], named: set[int] | None) -> None:
         for row in rows:
             taken, left = _cut(row.span, named) if row.ended == STANDING else ([], [])
             if not taken:
@@ -309,14 +328,14 @@ class _Placing:
             for span in taken:
                 self._put(report, fact, "report", span, TAKEN_BACK, row.name)
 
-    def _speak(self, report: _Fact, fact: _Fact, name: UUID, ordinal: int) -> None:
+    def _speak(self, report: Fact, fact: Fact, name: UUID, ordinal: int) -> None:
         for old in [row for row in self.rows[report.id] if row.name == name.bytes]:
             if old.changed_at > fact.issued_at:
                 return  # it was said before what is known, and came later
             self._drop(old)
         self._put(report, fact, fact.kind, (ordinal, ordinal + 1), STANDING, name.bytes)
 
-    def _put(self, report: _Fact, fact: _Fact, kind: str, span: Span, ended: int, name: bytes) -> None:
+    def _put(self, report: Fact, fact: Fact, kind: str, span: Span, ended: int, name: bytes) -> None:
         units = span[1] - span[0]
         self.position += STRIDE * units
         self._add(
@@ -350,7 +369,7 @@ class _Placing:
         """Write what has changed."""
         for part in _parts(sorted(self._gone)):
             await tx.execute(delete(feed).where(one_of(feed.c.stamp, part, tx.dialect)))
-        rows = [tuple(getattr(row, name) for name in COLUMNS) for _, row in sorted(self._new.items())]
+        rows = [_columns(row) for _, row in sorted(self._new.items())]
         await tx.insert_values(feed, COLUMNS, rows)
 
 

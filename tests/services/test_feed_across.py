@@ -103,7 +103,8 @@ async def test_the_order_of_arrival_decides_places_and_never_states(pair, order)
         ]
         await stamps.forget(tx, arrived)
         turned = arrived[order:] + arrived[:order]
-        await stamps.arrive(tx, [], home.tick(), again=turned if order % 2 else list(reversed(turned)))
+        facts = await stamps.facts_of(tx, turned)
+        await stamps.arrive(tx, [facts[item] for item in (turned if order % 2 else reversed(turned))], home.tick())
     assert await summary(origin, bank) == before
     assert await is_sound(origin)
 
@@ -120,7 +121,7 @@ async def test_what_follows_a_report_in_the_same_page_and_before_it_counts(pair)
     async with home.node.store.write(system(home.node.operator)) as tx:
         query = select(records.c.id).where(records.c.kind.in_(("report", "opinion", "revocation")))
         wanted = sorted([row[0] for row in await tx.execute(query)], key=lambda item: item == made.id)
-        facts = await stamps._facts(tx, wanted)
+        facts = await stamps.facts_of(tx, wanted)
         named = await stamps._named(tx, facts.values())
         placing = stamps._Placing(await stamps.last(tx), facts, {}, {}, named)
         for record_id in wanted:  # the report last
