@@ -96,14 +96,14 @@ async def add_entries(tx: WriteTx, log_id: str, rows: Sequence[NewEntry], tiles:
 
 async def holdings(tx: ReadTx, limit: int, after: str = "") -> list[Holding]:
     """List what is held of the logs that the actor may read, a peer its own ones too, by id."""
-    refused = select(func.count()).where(log_holes.c.log_id == logs.c.id, log_holes.c.refused).scalar_subquery()
-    rows = (await tx.execute(_heads(tx, after, limit).add_columns(refused.label("refused")))).mappings()
+    query = _HOLDINGS.where(readable(tx), logs.c.id > after).limit(limit)
+    rows = (await tx.execute(query)).mappings()
     return [Holding(row["id"], row["size"], row["root"], row["refused"]) for row in rows]
 
 
 async def heads_visible(tx: ReadTx, limit: int, after: str = "", *, origin: str | None = None) -> list[LogHead]:
     """List the logs that the actor may read (of one origin, if it is named), each with its newest head, by id."""
-    query = _heads(tx, after, limit)
+    query = _HEADS.where(readable(tx), logs.c.id > after).limit(limit)
     if origin is not None:
         query = query.where(logs.c.origin == origin)
     return [
@@ -115,7 +115,7 @@ async def heads_visible(tx: ReadTx, limit: int, after: str = "", *, origin: str 
     ]
 
 
-def _heads(tx: ReadTx, after: str, limit: int) -> Select[Any]:
+def _made_heads() -> Select[Any]:
     """Select logs with the greater of their newest checkpoint, by one probe of its key each, and of what was pulled."""
     newest = select(func.max(checkpoints.c.size)).where(checkpoints.c.log_id == logs.c.id).correlate(logs)
     pulled = and_(replicas.c.size.is_not(None), or_(checkpoints.c.size.is_(None), checkpoints.c.size < replicas.c.size))
@@ -131,10 +131,14 @@ def _heads(tx: ReadTx, after: str, limit: int) -> Select[Any]:
             and_(checkpoints.c.log_id == logs.c.id, checkpoints.c.size == newest.scalar_subquery()),
         )
         .outerjoin(replicas, replicas.c.log_id == logs.c.id)
-        .where(readable(tx), logs.c.id > after, func.coalesce(checkpoints.c.size, replicas.c.size).is_not(None))
+        .where(func.coalesce(checkpoints.c.size, replicas.c.size).is_not(None))
         .order_by(logs.c.id)
-        .limit(limit)
     )
+
+
+_HEADS = _made_heads()  # once: every peer asks it all the time
+_REFUSED = select(func.count()).where(log_holes.c.log_id == logs.c.id, log_holes.c.refused).scalar_subquery()
+_HOLDINGS = _HEADS.add_columns(_REFUSED.label("refused"))
 
 
 def readable(tx: ReadTx) -> ColumnElement[bool]:
