@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "openapi" / "watchfire.v1.json"
 COLLECT_EVERY = 20_000  # new objects between rounds of the garbage collector: a batch of rows makes that many at once
+IDLE = 60  # seconds that a connection is kept for another request: longer than peers keep theirs (web/outbound.py)
 GRACE = 20  # seconds that requests under way have to end
 EXAMPLE = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"  # of BIP 173: nobody's
 
@@ -174,6 +175,7 @@ def _serve(settings: "Settings", listening: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=GRACE,
     )
     # A signal ends the server in order, and that is a success: uvicorn raises it again once it has ended.

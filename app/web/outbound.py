@@ -21,7 +21,7 @@ from app.services.remote import PeerRefused, Unreachable
 
 CONNECT_SECONDS = 10.0  # of one try to connect: a round trip anywhere is under a second
 MAX_CONNECTIONS = 64  # at once, all peers together
-KEEP_SECONDS = 90.0  # an idle connection outlives a long poll, so that what follows it needs no handshake
+KEEP_SECONDS = 30.0  # an idle connection outlives a long poll, so that what follows it needs no handshake
 MAX_RETRY_AFTER = 86_400.0  # seconds: whoever asks for more is asked again after a day
 MAX_FRAMES = 16  # zstd frames of one answer: this house's are one; a decoder for each of millions would take minutes
 ZSTD_WINDOW_LOG = 23  # 8 MiB: what RFC 9659 allows a sender, and so the memory that a decoder needs

@@ -11,8 +11,10 @@ import pytest
 import uvloop
 from backports import zstd
 
+from app.cli.node import IDLE
+from app.federation.routes import WAIT_SECONDS
 from app.services.remote import PeerRefused, Unreachable
-from app.web.outbound import Answer, Outbound, check_url, may_reach
+from app.web.outbound import KEEP_SECONDS, Answer, Outbound, check_url, may_reach
 
 MOST = 100_000
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -343,3 +345,7 @@ async def test_dripping_ends_at_the_same_deadline():
     async with served(Dripping()) as server:
         with pytest.raises(Unreachable, match="did not answer in full"):
             await ask(server, seconds=0.2)
+
+
+def test_a_connection_is_let_go_of_before_the_other_side_closes_it_and_after_a_long_poll():
+    assert WAIT_SECONDS < KEEP_SECONDS < IDLE
