@@ -10,6 +10,7 @@ use; so have programs in processes of their own.
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -21,11 +22,15 @@ from app.storage import store
 CACHED = 5_000  # statements: more than the product and its tests have
 DURABLE, QUICK = "PRAGMA synchronous=FULL", "PRAGMA synchronous=OFF"
 THREADED = {"SimpleQueue": core.SimpleQueue, "Thread": core.Thread}  # the driver as in use
+AROUND = frozenset({"cursor", "fetchall", "fetchmany", "fetchone", "close"})
 _KINDS: dict[str, tuple[Any, Any]] = {}  # the dialect of the first engine of each kind, and what it has compiled
 
 
 class Queue:
-    """What SQLite's driver is told goes to its thread; here it is done when it is put in, and known a turn later."""
+    """What SQLite's driver is told goes to its thread; here it is done when it is put in, and known a turn later.
+
+    What the driver does around a statement is known at once.
+    """
 
     def put_nowait(self, item: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
         """Do it now."""
@@ -34,7 +39,11 @@ class Queue:
             told, word = core.set_result, function()
         except BaseException as error:  # noqa: BLE001 - handed on to whoever waits, as the thread does
             told, word = core.set_exception, error
-        if future is not None:
+        if future is None:
+            return
+        if isinstance(function, partial) and function.func.__name__ in AROUND:
+            told(future, word)
+        else:
             future.get_loop().call_soon(told, future, word)
 
 
