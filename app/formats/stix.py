@@ -14,6 +14,7 @@ OpenCTI, as those programs read them.
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from app.domain import vocabulary
 from app.domain.history import ERASED, LIVE, REVOKED, SUPERSEDED
@@ -162,6 +163,11 @@ def claim(published: Published) -> Object:
     }
 
 
+def wallet_id(address: str) -> str:
+    """Give the id of the wallet of an address."""
+    return f"{WALLET}--{UUID(bytes=stix_ids.of_wallet(address))}"
+
+
 def wallet(published: Published, ordinal: int, indicator: Indicator) -> Object:
     """Give an address as an observable, with what this report makes of it.
 
@@ -173,7 +179,7 @@ def wallet(published: Published, ordinal: int, indicator: Indicator) -> Object:
     return {
         "type": WALLET,
         "spec_version": "2.1",
-        "id": stix_ids.of_wallet(indicator.address),
+        "id": wallet_id(indicator.address),
         "value": indicator.address,
         "object_marking_refs": _marked(published),
         "extensions": {

@@ -8,6 +8,7 @@ indicator's is the version 5 UUID of its report, the last 14 bits of which give 
 
 import re
 from functools import lru_cache
+from hashlib import sha1
 from uuid import UUID, uuid5
 
 import msgspec
@@ -88,9 +89,15 @@ def organization_of(value: UUID) -> UUID:
     return UUID(int=value.int & ~_VERSION | 7 << 76)
 
 
-def of_wallet(value: str) -> str:
-    """Give the id of the wallet of an address: from the address alone, as OpenCTI and dogesec make it."""
-    return f"cryptocurrency-wallet--{uuid5(WALLETS, msgspec.json.encode({'value': value}).decode())}"
+def of_wallet(value: str) -> bytes:
+    """Give the 16 bytes of the UUID of the wallet of an address: from the address alone, as OpenCTI and dogesec do.
+
+    It is uuid5(WALLETS, canonical JSON of {"value": ...}), made for each indicator at a third of that function's price.
+    """
+    made = bytearray(sha1(WALLETS.bytes + msgspec.json.encode({"value": value}), usedforsecurity=False).digest()[:16])
+    made[6] = made[6] & 0x0F | 0x50
+    made[8] = made[8] & 0x3F | 0x80
+    return bytes(made)
 
 
 def of_collection(what: str) -> UUID:

@@ -36,7 +36,6 @@ from app.storage.stamps import STANDING, STRIDE, Placed
 from app.storage.store import ReadTx
 
 OBJECT_NOT_FOUND = "There is no such object in this collection."
-NO_WALLETS = "A wallet is not found by its id, only with its indicator: ask for the objects, or look the address up."
 MOST_IDS = 1_000  # ids of one question
 THREAD_ABOVE = 100  # objects: a larger page is made beside the event loop
 MOST_BATCHES = 4  # times that rows are read for one page: a filter may leave little of each
@@ -159,7 +158,7 @@ async def read_object(
         found = await get_collection(tx, collection)
         entries = await _located(tx, reach_of(tx, found), (object_id,))
     if not entries:
-        raise NotFound(NO_WALLETS if object_id.startswith(f"{stix.WALLET}--") else OBJECT_NOT_FOUND)
+        raise NotFound(OBJECT_NOT_FOUND)
     good = [entry for entry in entries if filters.matches(entry) and entry.stamp > position.after]
     return Page(() if filters.finds_nothing else tuple(good[:limit]), None)
 
@@ -362,6 +361,9 @@ async def _place(
         return (mine[-1], 0) if mine else None
     if kind in {"opinion", "sighting"}:
         return next(((row, 0) for row in rows if row.kind == kind and ordinal == 0), None)
+    if kind == stix.WALLET:
+        last = await feed.find(tx, streams, feed.of_wallet(value.bytes), last=True)
+        return (last[0], await feed.ordinal_of(tx, last[0], value.bytes) - last[0].first) if last else None
     condition = None
     if kind == "identity":
         condition = feed.of_issuer(stix_ids.organization_of(value))

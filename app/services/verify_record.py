@@ -19,6 +19,7 @@ from app.domain.keys import LogKeys
 from app.domain.record import FOLLOWING, Record, Revocation
 from app.domain.report import Report
 from app.domain.signing import SIGNATURE_BYTES, Envelope
+from app.formats import stix_ids
 from app.storage import checking
 from app.storage.columns import to_microseconds
 from app.storage.store import ReadTx
@@ -251,6 +252,7 @@ def _indicators(rows: list[tuple[Any, ...]], audience_id: object, said: Sequence
             item.tag,
             "[" + ",".join(f'"{name}"' for name in item.transactions) + "]" if item.transactions else None,
             item.confidence,
+            stix_ids.of_wallet(item.address),
         )
         for ordinal, item in enumerate(said)
     ]

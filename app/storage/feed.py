@@ -112,6 +112,26 @@ def of_tlp(tlp: str) -> ColumnElement[bool]:
     return feed.c.tlp == tlp
 
 
+def of_wallet(wallet: bytes) -> ColumnElement[bool]:
+    """Say that an address of the row's units is this wallet."""
+    held = select(indicators.c.ordinal).where(
+        indicators.c.wallet == wallet,
+        indicators.c.record_id == feed.c.report,
+        indicators.c.ordinal.between(feed.c.first, feed.c.first + feed.c.units - 1),
+    )
+    return and_(feed.c.kind == "report", held.exists())
+
+
+async def ordinal_of(tx: ReadTx, row: Placed, wallet: bytes) -> int:
+    """Give the ordinal, within a row's units, of the first address that is this wallet."""
+    query = select(func.min(indicators.c.ordinal)).where(
+        indicators.c.wallet == wallet,
+        indicators.c.record_id == row.report,
+        indicators.c.ordinal.between(row.first, row.span[1] - 1),
+    )
+    return int((await tx.execute(query)).scalar_one())
+
+
 def of_reports(ids: Collection[UUID]) -> ColumnElement[bool]:
     """Say that a row speaks of one of these reports."""
     return feed.c.report.in_(ids)

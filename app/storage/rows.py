@@ -13,6 +13,7 @@ from app.domain.history import LIVE
 from app.domain.record import Record
 from app.domain.report import Report
 from app.domain.signing import Envelope
+from app.formats import stix_ids
 from app.storage.columns import to_microseconds
 from app.storage.tables import indicators
 
@@ -100,6 +101,7 @@ def indicator_rows(dialect: str, item: Arriving, report: Report) -> list[tuple[A
             indicator.tag,
             "[" + ",".join(f'"{name}"' for name in indicator.transactions) + "]" if indicator.transactions else None,
             indicator.confidence,
+            stix_ids.of_wallet(indicator.address),
         )
         for ordinal, indicator in enumerate(report.indicators)
     ]

@@ -178,8 +178,12 @@ async def refill(tx: WriteTx, after: int, limit: int) -> int | None:
 
 
 async def last_placed(tx: ReadTx) -> int:
-    """Give the newest stamp in the stream, 0 before the first."""
-    return int((await tx.execute(select(func.max(feed.c.stamp)))).scalar() or 0)
+    """Give the arrival of the record that was placed last, 0 before the first: what was refilled stands before it."""
+    newest = (await tx.execute(select(func.max(feed.c.stamp)))).scalar() or 0
+    arrival = (
+        await tx.execute(select(func.min(log_entries.c.arrival)).where(log_entries.c.arrival >= newest))
+    ).scalar()
+    return int(arrival or newest) if newest else 0
 
 
 async def facts_of(tx: ReadTx, ids: Iterable[UUID]) -> dict[UUID, Fact]:

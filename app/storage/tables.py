@@ -208,8 +208,11 @@ indicators = Table(
     Column("tag", Text),
     Column("transactions", Document),
     Column("confidence", SmallInteger),
+    # The UUID of the address as a STIX wallet (`formats.stix_ids.of_wallet`), by which platforms ask for it.
+    Column("wallet", LargeBinary),
     PrimaryKeyConstraint("record_id", "ordinal"),
     Index("ix_indicators_key", "key"),
+    Index("ix_indicators_wallet", "wallet"),
     sqlite_with_rowid=False,
 )
 

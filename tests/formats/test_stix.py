@@ -132,7 +132,7 @@ def test_the_claim_of_a_report_carries_its_whole_provenance():
 
 
 def test_the_wallet_has_the_id_that_opencti_and_dogesec_give_it():
-    found = stix_ids.of_wallet("1KFHE7w8BhaENAswwryaoccDb6qcT6DbYY")
+    found = stix.wallet_id("1KFHE7w8BhaENAswwryaoccDb6qcT6DbYY")
     assert found == "cryptocurrency-wallet--27fadc91-1e1c-5474-988f-07a16840be45"  # as both packages make it
 
 

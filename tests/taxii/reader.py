@@ -89,10 +89,10 @@ class Reader:
     async def everything(self, limit=1_000, **params):
         return [item for page in await self.walk(limit, **params) for item in page]
 
-    async def manifest(self, limit=1_000):
+    async def manifest(self, limit=1_000, **asked):
         rows, cursor = [], None
         while True:
-            more = {"limit": limit} | ({"next": cursor} if cursor else {})
+            more = {"limit": limit} | asked | ({"next": cursor} if cursor else {})
             document = (await self.get("manifest/", **more)).json()
             rows += document.get("objects", [])
             cursor = document.get("next")

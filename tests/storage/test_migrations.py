@@ -1,4 +1,4 @@
-"""The schema of before is brought to the new one with everything that it holds, on both databases."""
+"""The schemas of before are brought to the new one with everything that it holds, on both databases."""
 
 import time
 
@@ -6,11 +6,18 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app.domain import audience as audiences
+from app.domain.marking import Pap, Tlp
+from app.services import refill
 from app.storage import condition, migrate
+from app.storage.stamps import ERASED
 from app.storage.store import open_store
+from app.storage.tables import metadata
 from tests.postgres import OWNER
+from tests.world import CHAIN
 
 BEFORE = "0003"
+BEFORE_STREAM = "0004"
 IDS = [f"{number:032x}" for number in range(1, 9)]
 
 
@@ -204,3 +211,99 @@ async def test_the_app_may_fill_an_entry_and_change_nothing_else_of_it(store, re
         assert await condition.excess_rights(app) == ["UPDATE on log_entries.leaf_hash"]
     finally:
         await app.close()
+
+
+async def told(home):
+    """Tell a node a bit of everything: reports that stand, were replaced, taken back in part and whole, erased."""
+    ngo, bank = await home.organization(), await home.organization()
+    group = await home.group(ngo, bank)
+    addresses = [home.address() for _ in range(4)]
+    public = {"audience": audiences.PUBLIC, "tlp": Tlp.CLEAR, "pap": Pap.CLEAR}
+    reports = [await home.submit(ngo, *addresses, **public) for _ in range(5)]
+    await home.submit(ngo, addresses[0], audience=audiences.group(group.id))
+    await home.sequence()
+    await home.follow(bank, reports[0].id, "opinion")
+    await home.follow(bank, reports[1].id, "sighting", address=addresses[1])
+    await home.follow(ngo, reports[1].id, "revocation", addresses=[{"chain": CHAIN, "address": addresses[2]}])
+    await home.follow(ngo, reports[2].id, "revocation")
+    await home.submit(ngo, addresses[3], supersedes=str(reports[3].id), **public)
+    await home.sequence()
+    await home.follow(ngo, reports[4].id, "erasure")
+    await home.sequence()
+
+
+async def rows_of(store):
+    """Give every row of every table as the driver does, without the times of arrival, which the migration makes."""
+    async with store.engine.connect() as connection:
+        found = {}
+        for table in metadata.sorted_tables:
+            names = [column.name for column in table.columns if (table.name, column.name) not in ARRIVALS]
+            columns = ", ".join(f'"{name}"' for name in names)
+            order = "ORDER BY stamp" if table.name == "feed" else ""
+            rows = [
+                tuple(row) for row in await connection.execute(text(f'SELECT {columns} FROM "{table.name}" {order}'))
+            ]
+            found[table.name] = rows if order else sorted(rows, key=repr)
+        return found
+
+
+ARRIVALS = {("log_entries", "arrival"), ("feed", "stamp")}
+
+
+async def columns_of(store, table):
+    names = "SELECT name FROM pragma_table_info(:table)"
+    if store.dialect == "postgresql":
+        names = "SELECT column_name FROM information_schema.columns WHERE table_name = :table"
+    async with store.engine.connect() as connection:
+        return {row[0] for row in await connection.execute(text(names), {"table": table})}
+
+
+@pytest.fixture
+async def old(home, request, tmp_path):
+    """A store of the schema before there was a stream, with all that the node holds."""
+    if home.node.store.dialect == "sqlite":
+        url = f"sqlite+aiosqlite:///{tmp_path / 'old.db'}"
+    else:
+        server = request.getfixturevalue("postgres_server")
+        server.create_database("old")
+        url = server.url("old", OWNER)
+    await told(home)
+    opened = open_store(url)
+    await migrate.upgrade(opened, BEFORE_STREAM)
+    known = {table.name: await columns_of(opened, table.name) for table in metadata.sorted_tables}
+    async with home.raw() as source, opened.engine.begin() as target:
+        for table in metadata.sorted_tables:
+            held = known[table.name]
+            names = [column.name for column in table.columns if column.name in held]
+            if not names:
+                continue
+            columns = ", ".join(f'"{name}"' for name in names)
+            order = "ORDER BY arrival" if table.name == "log_entries" else ""
+            rows = (await source.execute(text(f'SELECT {columns} FROM "{table.name}" {order}'))).mappings().all()
+            written = [{f"v{at}": row[name] for at, name in enumerate(names)} for row in rows]
+            if table.name == "log_entries":  # arrivals were numbers
+                place = f"v{names.index('arrival')}"
+                arrived = [row for row in written if row[place] is not None]
+                for number, row in enumerate(arrived, 1):
+                    row[place] = number
+            if written:
+                marks = ", ".join(f":v{at}" for at in range(len(names)))
+                await target.execute(text(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'), written)
+    yield opened
+    await opened.close()
+    if home.node.store.dialect == "postgresql":
+        server.drop_database("old")
+
+
+async def test_a_store_of_before_the_stream_becomes_what_it_would_be_today(home, old):
+    await migrate.upgrade(old)
+    await refill.refill(old)
+    wanted, found = await rows_of(home.node.store), await rows_of(old)
+    # Nobody was told by a feed of what had been erased before there was one.
+    ended = [column.name for column in metadata.tables["feed"].columns].index("ended") - 1
+    wanted["feed"] = [row for row in wanted["feed"] if row[ended] != ERASED]
+    assert len(wanted["feed"]) > len(wanted["reports"]) > 0
+    for name in wanted:
+        assert found[name] == wanted[name], name
+    await refill.refill(old)
+    assert await rows_of(old) == found
