@@ -38,6 +38,7 @@ from app.domain.timestamps import format_time
 from benchmarks import filling
 from benchmarks.federation import Peaks
 from benchmarks.servers import free_port, imported, made_addresses, prepared, serving
+from tests.opentaxii_server import serve_opentaxii
 from tests.postgres import OWNER, PostgresServer
 
 PART = int(os.environ.get("WATCHFIRE_BENCH_PART", "1"))
@@ -227,65 +228,17 @@ def medallion(objects: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, int
             yield f"{root}collections/{COLLECTION}/objects/", f"Basic {b64encode(b'bench:bench').decode()}", pid
 
 
-OPENTAXII = """
-import datetime, json, sys
-from opentaxii.cli import app, server
-from opentaxii.persistence.sqldb import taxii2models as models
-api = server.servers.taxii2.persistence.api
-with app.app_context():
-    root = api.add_api_root("bench", default=True, is_public=True)
-    collection = api.add_collection(root.id, "bench", is_public=True, is_public_write=True)
-    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
-    for number, item in enumerate(json.load(open(sys.argv[1]))):
-        rest = {k: v for k, v in item.items() if k not in ("id", "type", "spec_version")}
-        api.db.session.add(models.STIXObject(id=item["id"], collection_id=collection.id, type=item["type"],
-            spec_version="2.1", date_added=start + datetime.timedelta(microseconds=number), version=start,
-            serialized_data=rest))
-    api.db.session.commit()
-    open(sys.argv[3], "w").write(f"{root.id} {collection.id}")
-app.debug = False
-app.run(port=int(sys.argv[2]))
-"""
-
-
 @contextmanager
 def opentaxii(objects: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, int]]:
     """Serve objects by OpenTAXII on SQLite."""
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="watchfire-bench-") as folder:
-        place = Path(folder)
-        (place / "objects.json").write_text(json.dumps(list(objects)))
-        (place / "config.yml").write_text(
-            f"""
-domain: "127.0.0.1:{port}"
-auth_api:
-  class: opentaxii.auth.sqldb.SQLDatabaseAPI
-  parameters: {{db_connection: "sqlite:///{folder}/auth.db", create_tables: yes, secret: bench}}
-taxii1:
-taxii2:
-  title: bench
-  max_content_length: 1000000
-  public_discovery: true
-  allow_custom_properties: true
-  persistence_api:
-    class: opentaxii.persistence.sqldb.Taxii2SQLDatabaseAPI
-    parameters: {{db_connection: "sqlite:///{folder}/data.db", create_tables: yes}}
-logging: {{opentaxii: error, root: error}}
-"""
-        )
-        told = place / "ids"
-        program = [sys.executable, "-W", "ignore", "-c", OPENTAXII, *map(str, (place / "objects.json", port, told))]
-        with others(program, port, {"OPENTAXII_CONFIG": str(place / "config.yml")}) as pid:
-            root, collection = told.read_text().split()
-            yield f"http://127.0.0.1:{port}/taxii2/{root}/collections/{collection}/objects/", "", pid
+    with serve_opentaxii(objects) as others:
+        yield others.objects, "", others.pid
 
 
 @contextmanager
-def others(program: list[str], port: int, environment: dict[str, str] | None = None) -> Iterator[int]:
+def others(program: list[str], port: int) -> Iterator[int]:
     """Run another program's server until it listens."""
-    process = psutil.Popen(
-        program, env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = psutil.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120
         while not is_open(port):

@@ -21,6 +21,7 @@ from app.formats import stix
 from tests import make
 from tests.client.real import serve_real
 from tests.formats.leaving import published
+from tests.opentaxii_server import serve_opentaxii
 
 SEED = bytes(range(32))
 BTC = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
@@ -375,6 +376,18 @@ def test_what_one_may_read_is_pushed(command, node, signing_key, medallion):
         params={"match[type]": "report"},
     )
     assert made["id"] in answer.text
+
+
+# OpenTAXII
+
+
+def test_opentaxii_is_read_page_by_page(pull, node):
+    """Not pushed to: it answers 500 to every object that has no `modified`, as wallets and markings have none."""
+    with serve_opentaxii(objects_of(7)) as others:
+        ended = pull(others.url, *SIGN_IN, "--collection", "collection", "--limit", "4")
+        assert figures(ended) == (7, 7, 0, 0, 0, 0), ended.err
+        assert len(node.listed()) == 7
+        assert figures(pull(others.root, *SIGN_IN)) == (0, 0, 0, 0, 0, 0)
 
 
 # our own server

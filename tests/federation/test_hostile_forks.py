@@ -246,7 +246,7 @@ def keeping_back(index):
 
 
 def _leaf_of(row):
-    return page._read_entry(row).leaf_hash.hex()
+    return page._read_entry(row, {}).leaf_hash.hex()
 
 
 async def test_what_a_peer_shows_of_a_log_that_is_hidden_from_it_changes_nothing_and_tells_nothing(fresh_sqlite):

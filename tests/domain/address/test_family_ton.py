@@ -4,7 +4,7 @@ from base64 import b64encode, urlsafe_b64encode
 from binascii import crc_hqx
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.domain.address.families.ton import Ton
@@ -17,6 +17,7 @@ every_form = pytest.mark.parametrize("form", [MAIN, TEST], ids=lambda form: form
 
 HASH = "8a8627861a5dd96c9db3ce0807b122da5ed473934ce7568a5b4b1c361cbb28ae"
 BOUNCEABLE = "EQCKhieGGl3ZbJ2zzggHsSLaXtRzk0znVopbSxw2HLsorkdl"
+SAME_DIGIT = ({"-", "+"}, {"_", "/"})  # both alphabets of base64 are in use
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/"
 
 
@@ -41,6 +42,7 @@ def test_junk_is_refused_and_nothing_else_happens(form, text):
 @given(seed=cases.seeds, tag=st.sampled_from([0x11, 0x51]), at=st.integers(0, 47), other=st.characters())
 def test_a_changed_address_is_refused(form, seed, tag, at, other):
     text = friendly(tag, 0, seed)
+    assume({text[at], other} not in SAME_DIGIT)
     assert cases.accepted(form, [text[:at] + other + text[at + 1 :]], text) == []
 
 
