@@ -157,7 +157,9 @@ class Desk:
         if await organizations.upsert_foreign(self.tx, stated) != self.log.origin:
             raise PinnedElsewhere("An organization of the page is at home on another node; the page is read again.")
         if self.log.origin == self.node.identity.node_id:
-            # A node that was restored must not introduce again what stands in its log already.
+            # A node that was restored must not introduce again what stands in its log already, nor take a key for
+            # valid that it had revoked.
+            await organizations.restate_keys(self.tx, issuer, body.keys, self.now)
             await records.introduce(self.tx, self.audience_id, issuer, body)
             coming = [one.local_id for one in self.placed.values()]
             await logs.withdraw(self.tx, self.audience_id, issuer, body.version, coming)

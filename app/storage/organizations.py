@@ -6,7 +6,7 @@ was first seen, for ever. Who asks knows those at its own home, those that wish 
 stated themselves to an audience that it may read; any other is as good as absent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -183,6 +183,22 @@ async def revoke_key(tx: WriteTx, keyid: str, now: datetime) -> None:
         .where(organization_keys.c.keyid == keyid, organization_keys.c.revoked_at.is_(None))
         .values(revoked_at=now)
     )
+
+
+async def restate_keys(tx: WriteTx, organization_id: UUID, stated: Iterable[record.Key], now: datetime) -> None:
+    """Enrol and revoke what an organization's own record states of its keys, and this node has lost by a restore.
+
+    The private half of a key that the node held is not in the record: such a key only verifies.
+    """
+    held = {key.keyid: key for key in await keys(tx, organization_id)}
+    for key in stated:
+        if key.keyid not in held:
+            revoked_at = now if key.revoked else None
+            await add_key(
+                tx, SigningKey(key.keyid, organization_id, key.public_key, key.custody, None, now, revoked_at)
+            )
+        elif key.revoked:
+            await revoke_key(tx, key.keyid, now)
 
 
 async def vouched(tx: ReadTx, organization: Organization) -> record.Organization:

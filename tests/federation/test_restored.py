@@ -13,7 +13,8 @@ import pytest
 from app import bootstrap
 from app.cli import run
 from app.domain import checkpoint
-from app.services import forks
+from app.domain.errors import Conflict, InvalidSignature
+from app.services import forks, membership
 from app.services.known_heads import KnownHeads
 from tests.federation.liar import open_nodes
 from tests.joined import join, publish, pull_all, pull_once
@@ -154,6 +155,30 @@ async def test_a_peer_that_asks_first_shows_what_it_holds(restored):
 
     await settled(kept, peer, ngo, addresses)
     assert await peer.error() is None
+
+
+async def test_a_node_that_is_restored_to_the_time_before_a_partners_key_was_revoked_does_not_take_it_again(
+    restored,
+):
+    kept, peer, ngo, addresses = restored
+    origin = kept.stand
+    before = await origin.home.organization(own_key=True)
+    await publish(origin, before)
+    await kept.back_up()
+    after = await origin.home.rotate(before)
+    held = await origin.home.rotate(ngo)
+    await publish(origin, after)
+    await pull_all(peer, origin)
+    await kept.restore()
+    await pull_all(origin, peer)
+
+    with pytest.raises(InvalidSignature):
+        await publish(origin, before)
+    with pytest.raises(Conflict, match="holds no valid key"):
+        await publish(origin, held)
+    await membership.enrol_key(origin.home.node, held.strong, held.id, None, origin.home.tick())
+    await publish(origin, after)
+    await settled(kept, peer, held, addresses)
 
 
 async def test_a_node_that_is_restored_to_the_time_before_its_key_was_changed_goes_on_with_the_new_key(restored):
