@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from app.__main__ import COLLECT_EVERY
 from app.storage import migrate
 from app.storage.store import open_store
 from tests import engines
@@ -30,15 +31,15 @@ settings.register_profile(
 )
 settings.load_profile("house")
 engines.hurry()
+gc.set_threshold(COLLECT_EVERY, 20, 20)
 
 Fresh = Callable[[], str]
 
 
 def pytest_collection_finish() -> None:
-    """Take what was imported and collected out of the collector's rounds, as `watchfire serve` does."""
+    """Take what was imported and collected out of the garbage collector's rounds, as `watchfire serve` does."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 # Empties what a test has left, past the triggers that protect the logs. To delete a few rows costs a millisecond, to

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "openapi" / "watchfire.v1.json"
-COLLECT_EVERY = 20_000  # new objects between rounds of the garbage collector: a batch of rows makes that many at once
 IDLE = 60  # seconds that a connection is kept for another request: longer than peers keep theirs (web/outbound.py)
 GRACE = 20  # seconds that requests under way have to end
 EXAMPLE = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"  # of BIP 173: nobody's
@@ -187,7 +186,6 @@ def _serve(settings: "Settings", listening: socket.socket) -> None:
     # What was imported lives as long as the program: without this each of the collector's full rounds walks all of it.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_EVERY, 20, 20)
     server.run(sockets=[listening])
     if not server.started:
         raise click.ClickException("The node did not start; the reason stands above.")
