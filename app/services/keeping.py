@@ -17,7 +17,7 @@ from app.domain.errors import Conflict
 from app.domain.ids import derived_id
 from app.domain.page import Accepted, RefusedEntry, Verdict
 from app.services.node import Node
-from app.storage import arriving, groups, holes, log_facts, logs, organizations, records, stamps
+from app.storage import arriving, facts, groups, holes, log_facts, logs, organizations, records, stamps
 from app.storage.arriving import Arriving
 from app.storage.groups import Group
 from app.storage.organizations import Organization
@@ -191,9 +191,7 @@ class Desk:
         readable = {index: one for index, one in sorted(self.placed.items()) if not self._waits(one)}
         new = {index: one.local_id for index, one in readable.items() if not one.stands}
         again = [index for index in readable if index not in new]
-        arrivals = await stamps.arrive(
-            self.tx, [stamps.Fact.of(self.rows[index]) for index in (*new, *again)], self.now
-        )
+        arrivals = await stamps.arrive(self.tx, [facts.Fact.of(self.rows[index]) for index in (*new, *again)], self.now)
         return {index: arrivals[local_id] for index, local_id in new.items()}
 
     async def settle(self) -> bool:

@@ -17,7 +17,7 @@ from app.domain.marking import Tlp, read_tlp
 from app.services import admit, api_keys, audit, repeats
 from app.services.node import Node
 from app.services.repeats import Repeat
-from app.storage import credentials, logs, organizations, records, review, stamps
+from app.storage import credentials, facts, logs, organizations, records, review, stamps
 from app.storage.credentials import Credential as Credential  # noqa: PLC0414 - part of this floor's interface
 from app.storage.organizations import Organization as Organization  # noqa: PLC0414 - same
 from app.storage.organizations import SigningKey as SigningKey  # noqa: PLC0414 - same
@@ -106,8 +106,8 @@ async def trust_organization(node: Node, actor: Actor, organization_id: UUID, no
                 await logs.owe(tx, item.id, audience_id, item.leaf_hash, now)
         if released and issuer.home != node.identity.node_id:  # they stand in its home's logs since they came
             await logs.hold_sequencer(tx, wait=True)
-            facts = await stamps.facts_of(tx, [item.id for item in released])
-            await logs.arrive(tx, await stamps.arrive(tx, [facts[item.id] for item in released], now))
+            known = await facts.of(tx, [item.id for item in released])
+            await logs.arrive(tx, await stamps.arrive(tx, [known[item.id] for item in released], now))
         await audit.note(tx, "trust_organization", now, subject=str(organization_id), count=len(released))
     node.ring()
     return len(released)

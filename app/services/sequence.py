@@ -14,7 +14,7 @@ from app.domain.actor import system
 from app.domain.checkpoint import Checkpoint
 from app.services import audit, recover
 from app.services.node import Node
-from app.storage import logs, stamps
+from app.storage import facts, logs, stamps
 from app.storage.logs import Log, Pending
 from app.storage.store import WriteTx
 
@@ -68,8 +68,8 @@ async def extend(node: Node, tx: WriteTx, log: Log, taken: list[Pending], now: d
     leaves = [item.leaf_hash for item in taken]
     spans = merkle.growth_spans(head.size, head.size + len(leaves))
     tiles = merkle.full_tiles(head.size, leaves, await logs.fetch_spans(tx, log.id, head.size, spans))
-    facts = await stamps.facts_of(tx, [item.record_id for item in taken])
-    arrivals = await stamps.arrive(tx, [facts[item.record_id] for item in taken], now)
+    known = await facts.of(tx, [item.record_id for item in taken])
+    arrivals = await stamps.arrive(tx, [known[item.record_id] for item in taken], now)
     await logs.append(tx, log.id, head.size, arrivals, taken, tiles)
     frontier = head.frontier.extend(leaves)
     said = Checkpoint(checkpoint.origin_line(log.origin, log.audience_key, log.epoch), frontier.size, frontier.root())

@@ -2,8 +2,8 @@
 
 The rule here: a post is a submission, with every rule of one: review, privacy, the collection's audience, and markings
 downwards only. Each object has an outcome, and the outcomes add up; objects that only tell of others (identities,
-markings, relationships, reports, groupings) are read with them. The same post again is the same submission, as long as
-requests are remembered. What is posted gets ids of this node: the outcome names the report.
+markings, relationships, reports, groupings) are read with them. What is posted gets ids of this node: the outcome names
+the report. The same post again is the same submission; of an object's versions the newest counts (`taxii_versions.py`).
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from app.domain.marking import Pap, Tlp
 from app.domain.timestamps import format_time
 from app.formats import stix, stix_ids, stix_reading
 from app.formats.batches import Batch, gather
-from app.formats.rows import TAKEN_BACK, Row
+from app.formats.rows import TAKEN_BACK, RefusedRow, Row
 from app.formats.stix_reading import StixObjects
 from app.services import follow, taxii_pages
 from app.services.node import Node
@@ -33,6 +33,7 @@ from app.services.repeats import Repeat
 from app.services.submit import Draft, submit
 from app.services.taxii import Collection, get_collection
 from app.services.taxii_pages import OBJECT_NOT_FOUND, Filters
+from app.services.taxii_versions import Versions
 from app.storage import feed, taxii
 from app.storage.stamps import STANDING
 
@@ -60,18 +61,22 @@ async def post(node: Node, actor: Actor, collection: str, objects: Sequence[Any]
     if len(objects) > MAX_OBJECTS:
         raise Invalid(f"A post has at most {MAX_OBJECTS} objects; send several.")
     reader = StixObjects(list(objects), most=found.most)
-    outcomes = _Outcomes()
+    outcomes, versions = _Outcomes(), Versions(found.id, objects)
+    await versions.read(node, actor)
     rows: list[Row] = []
     for row in await asyncio.to_thread(list, reader):
         place = reader.places[row.number]
-        if isinstance(row, Row):
-            rows.append(row)
-        elif row.code == TAKEN_BACK:
-            await _take_back(node, actor, found, objects[place], place, outcomes, now)
-        else:
+        if isinstance(row, RefusedRow) and row.code != TAKEN_BACK:
             outcomes.failures[place] = row.detail
+        elif isinstance(row, RefusedRow):
+            await _take_back(node, actor, found, objects[place], place, versions, outcomes, now)
+        elif known := versions.answered(place):
+            outcomes.successes[place] = known
+        else:
+            rows.append(row)
     for batch in gather(rows, by_source=True):
-        await _submit(node, actor, found, batch, reader.places, outcomes, now)
+        await _submit(node, actor, found, batch, reader.places, versions, outcomes, now)
+    await versions.settle(node, actor, now)
     document = _status(node, objects, set(reader.places.values()), outcomes, now)
     async with node.store.write(actor) as writing:
         await taxii.add_status(writing, UUID(document["id"]), document, now)
@@ -84,6 +89,7 @@ async def _submit(
     collection: Collection,
     batch: Batch,
     places: Mapping[int, int],
+    versions: Versions,
     outcomes: _Outcomes,
     now: datetime,
 ) -> None:
@@ -102,12 +108,13 @@ async def _submit(
             outcomes.failures[places[row.number]] = named.get(str(row.number), error.detail)
         return
     named = _named(done.refused)
+    taken = [row for row in batch.rows if str(row.number) not in named]
     for row in batch.rows:
-        why = named.get(str(row.number))
-        if why is None:
-            outcomes.successes[places[row.number]] = f"It is in the report {done.id}."
+        if str(row.number) in named:
+            outcomes.failures[places[row.number]] = named[str(row.number)]
         else:
-            outcomes.failures[places[row.number]] = why
+            outcomes.successes[places[row.number]] = f"It is in the report {done.id}."
+    versions.came(done.id, ((places[row.number], ordinal) for ordinal, row in enumerate(taken)))
 
 
 def _draft(audience: Audience, unmarked: Tlp, fields: dict[str, Any]) -> Draft:
@@ -132,16 +139,22 @@ async def _take_back(
     collection: Collection,
     item: Mapping[str, Any],
     place: int,
+    versions: Versions,
     outcomes: _Outcomes,
     now: datetime,
 ) -> None:
-    """Revoke what an object that is marked as revoked names, where that is the actor's own here."""
+    """Revoke what an object that is marked as revoked names: by an id of this node, or as it was posted before."""
     try:
         await retract(node, actor, str(collection.id), str(item["id"]), Filters(), now)
     except Unavailable:
         raise
-    except Meaning:
-        outcomes.failures[place] = "It is revoked, and is not the id of anything of yours that stands here."
+    except NotFound:
+        if versions.take_back(place):
+            outcomes.successes[place] = "It is taken back."
+        else:
+            outcomes.failures[place] = "It is revoked, states no version, and is nothing of yours that stands here."
+    except Meaning as error:
+        outcomes.failures[place] = error.detail
     else:
         outcomes.successes[place] = "It is taken back."
 

@@ -4,7 +4,19 @@ The rule here: a row says where something stands in the stream and nothing of wh
 look here. It is derived from records and logs, and can be made anew from them.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 
 from app.storage.columns import Document, Id, Moment
 from app.storage.schema import metadata
@@ -54,4 +66,18 @@ taxii_statuses = Table(
     Column("organization_id", Id, nullable=False),
     Column("made_at", Moment, nullable=False, index=True),
     Column("document", Document, nullable=False),
+)
+
+# In which version each object was posted last, and what became of it: the indicators of a report, by their ordinals, or
+# none where it was taken back. Of an object that is revised or taken back the older versions are revoked.
+taxii_objects = Table(
+    "taxii_objects",
+    metadata,
+    Column("organization_id", Id, nullable=False),
+    Column("collection", Id, nullable=False),
+    Column("object_id", Text, nullable=False),
+    Column("report", Id, nullable=False),
+    Column("version", Moment, nullable=False),
+    Column("ordinals", Document, nullable=False),
+    PrimaryKeyConstraint("organization_id", "collection", "object_id", "report"),
 )

@@ -6,29 +6,26 @@ its own. A report stands in the stream once: what takes it back moves it to its 
 whoever reads the report: followers of the same audience and marking.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, NamedTuple, Self
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, or_, select, tuple_
+from sqlalchemy import and_, delete, func, or_, select
 
-from app.domain import record
 from app.domain.marking import Tlp, read_tlp
-from app.domain.report import Report
 from app.formats import stix_ids
+from app.storage import facts
 from app.storage.columns import one_of, to_microseconds
+from app.storage.facts import Fact, in_parts
 from app.storage.feed_tables import feed
-from app.storage.rows import Arriving
 from app.storage.store import ReadTx, WriteTx
-from app.storage.tables import indicators, log_entries, records, reports
+from app.storage.tables import log_entries
 
 STRIDE = 32  # stamps of a unit: eight for each of up to four objects that are its own
-PART = 500  # ids of one statement, or pairs of them
 STANDING, TAKEN_BACK, ERASED = 0, 1, 2
-_FOLLOWERS = ("revocation", "erasure", "opinion", "sighting", "report")
 
 Span = tuple[int, int]
 
@@ -66,52 +63,6 @@ COLUMNS = tuple(column.name for column in feed.columns)
 _columns = attrgetter(*COLUMNS)
 
 
-class Fact(NamedTuple):
-    """What must be known of a record to place it: `indicators` is None where it tells none, or its content is gone."""
-
-    id: UUID
-    kind: str
-    issuer: UUID
-    origin: str
-    audience_id: int
-    tlp: str
-    subject: UUID | None
-    subject_origin: str | None
-    issued_at: datetime
-    indicators: int | None
-
-    @classmethod
-    def of(cls, item: Arriving) -> Self:
-        """Give what is known of a record that has just been written."""
-        said = item.record
-        return cls(
-            item.local_id,
-            said.kind,
-            said.issuer,
-            said.origin,
-            item.audience_id,
-            str(said.tlp),
-            item.subject or said.subject,
-            said.subject_origin,
-            said.issued_at,
-            len(said.body.indicators) if isinstance(said.body, Report) else None,
-        )
-
-
-_FACT = select(
-    records.c.id,
-    records.c.kind,
-    records.c.issuer,
-    records.c.origin,
-    records.c.audience_id,
-    records.c.tlp,
-    records.c.subject,
-    records.c.subject_origin,
-    records.c.issued_at,
-    reports.c.indicators,
-).outerjoin(reports, reports.c.record_id == records.c.id)
-
-
 async def last(tx: ReadTx) -> int:
     """Give the newest stamp of this node, 0 before the first."""
     arrival = (await tx.execute(select(func.max(log_entries.c.arrival)))).scalar()
@@ -127,18 +78,16 @@ async def arrive(tx: WriteTx, told_now: Sequence[Fact], now: datetime) -> dict[U
     """
     if not told_now:
         return {}
-    facts = {fact.id: fact for fact in told_now}
-    subjects = {fact.subject for fact in facts.values() if fact.subject is not None} - facts.keys()
-    known = facts | await facts_of(tx, subjects)
-    told = {fact.id for fact in facts.values() if fact.kind == "report"}
-    early = await _early(tx, told)
-    followers = [*facts.values(), *(fact for found in early.values() for fact in found)]
+    new = {fact.id: fact for fact in told_now}
+    subjects = {fact.subject for fact in told_now if fact.subject is not None} - new.keys()
+    told = {fact.id for fact in told_now if fact.kind == "report"}
+    early = await facts.early(tx, told)
     placing = _Placing(
         max(to_microseconds(now), await last(tx)),
-        known,
+        new | await facts.of(tx, subjects),
         early,
         await _rows(tx, told | subjects),
-        await _named(tx, followers),
+        await facts.named(tx, [*told_now, *(fact for found in early.values() for fact in found)]),
     )
     arrivals = {fact.id: placing.arrive(fact.id) for fact in told_now}
     await placing.write(tx)
@@ -165,11 +114,11 @@ async def refill(tx: WriteTx, after: int, limit: int) -> int | None:
     found: list[tuple[UUID, int]] = [(row[0], row[1]) for row in await tx.execute(query)]
     if not found:
         return None
-    facts = await facts_of(tx, [record_id for record_id, _ in found])
-    subjects = {fact.subject for fact in facts.values() if fact.subject is not None}
-    told = {fact.id for fact in facts.values() if fact.kind == "report"}
-    known = facts | await facts_of(tx, subjects - facts.keys())
-    placing = _Placing(after, known, {}, await _rows(tx, told | subjects), await _named(tx, facts.values()))
+    new = await facts.of(tx, [record_id for record_id, _ in found])
+    subjects = {fact.subject for fact in new.values() if fact.subject is not None}
+    told = {fact.id for fact in new.values() if fact.kind == "report"}
+    known = new | await facts.of(tx, subjects - new.keys())
+    placing = _Placing(after, known, {}, await _rows(tx, told | subjects), await facts.named(tx, new.values()))
     for record_id, arrival in found:
         placing.arrive(record_id)
         placing.position = arrival
@@ -186,68 +135,11 @@ async def last_placed(tx: ReadTx) -> int:
     return int(arrival or newest) if newest else 0
 
 
-async def facts_of(tx: ReadTx, ids: Iterable[UUID]) -> dict[UUID, Fact]:
-    """Give what must be known of records, by id."""
-    found: dict[UUID, Fact] = {}
-    for part in _parts(ids):
-        for row in await tx.execute(_FACT.where(one_of(records.c.id, part, tx.dialect))):
-            found[row[0]] = Fact(*row)
-    return found
-
-
-async def _early(tx: ReadTx, told: Collection[UUID]) -> dict[UUID, list[Fact]]:
-    """Give the followers of new reports that have arrived before them, in their order."""
-    found: dict[UUID, list[Fact]] = {}
-    query = (
-        _FACT.join(log_entries, log_entries.c.record_id == records.c.id)
-        .where(log_entries.c.arrival.is_not(None), records.c.kind.in_(_FOLLOWERS))
-        .order_by(log_entries.c.arrival)
-    )
-    for part in _parts(told):
-        for row in await tx.execute(query.where(one_of(records.c.subject, part, tx.dialect))):
-            found.setdefault(row.subject, []).append(Fact(*row))
-    return found
-
-
 async def _rows(tx: ReadTx, told: Iterable[UUID]) -> dict[UUID, list[Placed]]:
     found: dict[UUID, list[Placed]] = {}
-    for part in _parts(told):
+    for part in in_parts(told):
         for row in await tx.execute(select(feed).where(one_of(feed.c.report, part, tx.dialect))):
             found.setdefault(row.report, []).append(Placed(*row))
-    return found
-
-
-async def _named(tx: ReadTx, facts: Iterable[Fact]) -> dict[UUID, set[int] | None]:
-    """Give the ordinals that each revocation and sighting names; None for a revocation of all."""
-    found: dict[UUID, set[int] | None] = {}
-    named: dict[UUID, set[tuple[str, str]]] = {}
-    about = {fact.id: fact.subject for fact in facts if fact.kind in {"revocation", "sighting"}}
-    for part in _parts(about):
-        query = select(records.c.id, records.c.payload).where(one_of(records.c.id, part, tx.dialect))
-        for record_id, payload in await tx.execute(query):
-            body = None if payload is None else record.parse(payload, kept=True).body
-            found[record_id] = set()
-            if isinstance(body, record.Sighting):
-                named[record_id] = {(body.chain, body.address)}
-            elif isinstance(body, record.Revocation) and body.addresses:
-                named[record_id] = {(item.chain, item.address) for item in body.addresses}
-            elif isinstance(body, record.Revocation):
-                found[record_id] = None
-    wanted = {(about[record_id], address) for record_id, pairs in named.items() for _, address in pairs}
-    places: dict[tuple[UUID, str, str], set[int]] = {}
-    for pairs in _parts(wanted):
-        query = select(indicators.c.record_id, indicators.c.chain, indicators.c.address, indicators.c.ordinal).where(
-            tuple_(indicators.c.record_id, indicators.c.address).in_(pairs)
-        )
-        for report, chain, address, ordinal in await tx.execute(query):
-            places.setdefault((report, chain, address), set()).add(ordinal)
-    for record_id, said in named.items():
-        report = about[record_id]
-        found[record_id] = {
-            ordinal
-            for chain, address in said
-            for ordinal in (places.get((report, chain, address), ()) if report is not None else ())
-        }
     return found
 
 
@@ -371,7 +263,7 @@ class _Placing:
 
     async def write(self, tx: WriteTx) -> None:
         """Write what has changed."""
-        for part in _parts(sorted(self._gone)):
+        for part in in_parts(sorted(self._gone)):
             await tx.execute(delete(feed).where(one_of(feed.c.stamp, part, tx.dialect)))
         rows = [_columns(row) for _, row in sorted(self._new.items())]
         await tx.insert_values(feed, COLUMNS, rows)
@@ -395,8 +287,3 @@ def _cut(span: Span, named: set[int] | None) -> tuple[list[Span], list[Span]]:
     if place < span[1]:
         left.append((place, span[1]))
     return taken, left
-
-
-def _parts(items: Iterable[Any]) -> Iterable[list[Any]]:
-    known = list(dict.fromkeys(items))
-    return (known[first : first + PART] for first in range(0, len(known), PART))

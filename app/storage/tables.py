@@ -26,6 +26,7 @@ from sqlalchemy import (
 from app.storage.columns import Document, Id, Moment
 from app.storage.federation_tables import metadata as metadata  # noqa: PLC0414 - same as there
 from app.storage.feed_tables import feed as feed  # noqa: PLC0414 - the schema is whole only with it
+from app.storage.feed_tables import taxii_objects as taxii_objects  # noqa: PLC0414 - same
 from app.storage.feed_tables import taxii_statuses as taxii_statuses  # noqa: PLC0414 - same
 from app.storage.misp_tables import misp_events as misp_events  # noqa: PLC0414 - same
 from app.storage.misp_tables import misp_feeds as misp_feeds  # noqa: PLC0414 - same

@@ -1,20 +1,23 @@
-"""What TAXII keeps and asks beside the stream: the audiences that are collections, and statuses of what was posted.
+"""What TAXII keeps and asks beside the stream: the audiences that are collections, and what became of what was posted.
 
-The rule here: a status is its organization's alone, and is forgotten after its time.
+The rule here: what became of a post is its organization's alone. A status is forgotten after its time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, false, select
+from sqlalchemy import and_, bindparam, delete, false, select
 
-from app.storage.feed_tables import taxii_statuses
+from app.storage.feed_tables import taxii_objects, taxii_statuses
 from app.storage.store import ReadTx, WriteTx
 from app.storage.tables import audiences, group_members, groups
 from app.storage.visibility import visible
+
+NOWHERE = UUID(int=0)  # in place of a report, where an object was taken back
+PART = 500  # ids of one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,53 @@ async def streams(tx: ReadTx) -> list[Stream]:
         .where(visible(audiences.c.id, tx.audiences), audiences.c.red == false())
     )
     return [Stream(*row) for row in await tx.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of an object in one version: the indicators of a report, by their ordinals; none: taken back."""
+
+    object_id: str
+    version: datetime
+    report: UUID = NOWHERE
+    ordinals: tuple[int, ...] = ()
+
+    @property
+    def rank(self) -> tuple[datetime, bool]:
+        """What decides which of two is the newer one: of one version the taking back."""
+        return self.version, not self.ordinals
+
+
+async def posted(tx: ReadTx, collection: UUID, object_ids: Collection[str]) -> dict[str, list[Posted]]:
+    """Give what the actor's organization has posted to a collection under these ids, the newest last."""
+    table = taxii_objects.c
+    names = (table.object_id, table.version, table.report, table.ordinals)
+    mine = and_(table.organization_id == tx.actor.organization, table.collection == collection)
+    found: dict[str, list[Posted]] = {}
+    ids = sorted(object_ids)
+    for first in range(0, len(ids), PART):
+        for row in await tx.execute(select(*names).where(mine, table.object_id.in_(ids[first : first + PART]))):
+            found.setdefault(row[0], []).append(Posted(row[0], row[1], row[2], tuple(row[3])))
+    return {object_id: sorted(rows, key=lambda row: row.rank) for object_id, rows in found.items()}
+
+
+async def keep_posted(tx: WriteTx, collection: UUID, rows: Sequence[Posted]) -> None:
+    """Note what became of objects."""
+    await forget_posted(tx, collection, rows)
+    values = [
+        (tx.actor.organization, collection, row.object_id, row.report, row.version, list(row.ordinals)) for row in rows
+    ]
+    await tx.insert_values(taxii_objects, tuple(column.name for column in taxii_objects.columns), values)
+
+
+async def forget_posted(tx: WriteTx, collection: UUID, rows: Sequence[Posted]) -> None:
+    """Forget what became of objects in these reports."""
+    table = taxii_objects.c
+    mine = and_(table.organization_id == tx.actor.organization, table.collection == collection)
+    one = and_(mine, table.object_id == bindparam("of_object"), table.report == bindparam("of_report"))
+    if rows:
+        named = [{"of_object": row.object_id, "of_report": row.report} for row in rows]
+        await tx.execute(delete(taxii_objects).where(one), named)
 
 
 async def add_status(tx: WriteTx, status_id: UUID, document: Mapping[str, Any], now: datetime) -> None:

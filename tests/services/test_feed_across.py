@@ -9,7 +9,7 @@ from app.domain.history import ERASED, LIVE, REVOKED, SUPERSEDED
 from app.formats import stix
 from app.services import feed, groups, verify_log
 from app.services.groups import Change, Charter
-from app.storage import stamps
+from app.storage import facts, stamps
 from app.storage.tables import log_entries, records
 from tests.joined import add_pair, publish, pull_all
 from tests.network import Network
@@ -103,8 +103,8 @@ async def test_the_order_of_arrival_decides_places_and_never_states(pair, order)
         ]
         await stamps.forget(tx, arrived)
         turned = arrived[order:] + arrived[:order]
-        facts = await stamps.facts_of(tx, turned)
-        await stamps.arrive(tx, [facts[item] for item in (turned if order % 2 else reversed(turned))], home.tick())
+        known = await facts.of(tx, turned)
+        await stamps.arrive(tx, [known[item] for item in (turned if order % 2 else reversed(turned))], home.tick())
     assert await summary(origin, bank) == before
     assert await is_sound(origin)
 
@@ -121,9 +121,9 @@ async def test_what_follows_a_report_in_the_same_page_and_before_it_counts(pair)
     async with home.node.store.write(system(home.node.operator)) as tx:
         query = select(records.c.id).where(records.c.kind.in_(("report", "opinion", "revocation")))
         wanted = sorted([row[0] for row in await tx.execute(query)], key=lambda item: item == made.id)
-        facts = await stamps.facts_of(tx, wanted)
-        named = await stamps._named(tx, facts.values())
-        placing = stamps._Placing(await stamps.last(tx), facts, {}, {}, named)
+        known = await facts.of(tx, wanted)
+        named = await facts.named(tx, known.values())
+        placing = stamps._Placing(await stamps.last(tx), known, {}, {}, named)
         for record_id in wanted:  # the report last
             placing.arrive(record_id)
         await stamps.forget(tx, wanted)

@@ -91,7 +91,7 @@ async def test_each_failure_says_why_and_the_rest_is_taken(lite):
         flag(3, address(3), object_marking_refs=[RED]),
         flag(4, "1BoatSLRHtKNngkdXEeobR76b53LETtpyX"),  # a character is wrong
         flag(5, address(5), object_marking_refs=[GREEN]),
-        flag(6, address(6), revoked=True),
+        flag(6, address(6), revoked=True, modified=None),
         {
             "type": "malware",
             "id": "malware--11111111-1111-4111-8111-111111111111",
@@ -200,6 +200,59 @@ async def test_an_own_object_posted_as_revoked_is_taken_back(lite):
     assert status["success_count"] == 1
     assert (await bank.look_up(address(1)))["status"] == "revoked"
     assert (await send(api(bank), [{**first, "revoked": True}])).json()["failure_count"] == 1
+
+
+def version(day, number=1, value=BITCOIN, **fields):
+    """Make a version of an indicator: of a day of January, and as sure as that day."""
+    return flag(number, value, modified=f"2026-01-{day:02d}T00:00:00.000Z", confidence=day, **fields)
+
+
+async def standing(lite, partner):
+    """Give what stands of the address, and how sure each report is."""
+    found = await partner.look_up(BITCOIN, chain="bitcoin")
+    live = [item["confidence"] for item in found.get("indicators", ()) if item["state"] == "live"]
+    return found["status"], live
+
+
+STORY = (version(2), version(4), version(3), version(6, revoked=True), version(5))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (3, 0, 4, 1, 2), (1, 1, 0, 2, 2)])
+async def test_of_an_object_the_newest_version_counts_in_whatever_order_they_come(lite, order):
+    ngo, bank = await lite.partner("an ngo"), await lite.partner("a bank")
+    sent = []
+    for place in order:
+        sent.append(STORY[place])
+        answer = (await send(api(ngo), [STORY[place]])).json()
+        assert answer["success_count"] == 1, answer
+        await lite.settle()
+        newest = max(sent, key=lambda item: item["modified"])
+        if not newest.get("revoked"):
+            assert await standing(lite, bank) == ("listed", [newest["confidence"]])
+        else:
+            was_listed = sent[0] is not newest
+            assert await standing(lite, bank) == ("revoked" if was_listed else "not_listed", [])
+
+
+async def test_a_version_that_is_revoked_takes_its_own_address_out_of_a_report_of_several(lite):
+    ngo, bank = await lite.partner("an ngo"), await lite.partner("a bank")
+    await send(api(ngo), [version(2), version(2, number=2, value=address(2))])
+    lite.clock.tick(hours=100)  # whatever is remembered of requests
+    await send(api(ngo), [version(2)])
+    assert len(await lite.home.rows("SELECT 1 FROM records WHERE kind = 'report'")) == 1
+    await send(api(ngo), [version(2, revoked=True)])
+    await lite.settle()
+    assert await standing(lite, bank) == ("revoked", [])
+    assert (await bank.look_up(address(2)))["status"] == "listed"
+    assert await lite.home.rows("SELECT object_id, report FROM taxii_objects WHERE ordinals = '[]'") != []
+
+
+async def test_what_one_organization_posts_takes_nothing_of_another_back(lite):
+    ngo, bank = await lite.partner("an ngo"), await lite.partner("a bank")
+    await send(api(ngo), [version(2)])
+    assert (await send(api(bank), [version(3, revoked=True)])).json()["success_count"] == 1
+    await lite.settle()
+    assert await standing(lite, bank) == ("listed", [2])
 
 
 async def test_statuses_are_forgotten_after_their_time(lite):
