@@ -111,6 +111,13 @@ async def introduce(
     await vouch(tx, record, record.sign(node.identity.seed), audience_id, now)
 
 
+async def introduce_everywhere(node: Node, tx: WriteTx, issuer: Organization, now: datetime) -> None:
+    """Owe the organization's record, in its present version, to every log in which it stands in another one."""
+    for audience_id, document, red in await records.introduced_audiences(tx, issuer.id):
+        tlp = Tlp.RED if red else Tlp.AMBER
+        await introduce(node, tx, issuer, audiences.parse(document), tlp, audience_id, now)
+
+
 async def vouch(tx: WriteTx, record: Record, envelope: Envelope, audience_id: int, now: datetime) -> None:
     """Keep a record that the node itself signs, and owe it to the log."""
     leaf_hash = merkle.leaf_hash(envelope.to_bytes())

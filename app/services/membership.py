@@ -10,10 +10,8 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain import access, reading, record, signing, vocabulary
-from app.domain import audience as audiences
 from app.domain.actor import Actor, Scope
 from app.domain.errors import Conflict, Forbidden, Invalid, NotFound
-from app.domain.marking import Tlp, read_tlp
 from app.services import admit, api_keys, audit, repeats
 from app.services.node import Node
 from app.services.repeats import Repeat
@@ -185,9 +183,7 @@ async def state_anew(node: Node, tx: WriteTx, issuer: Organization, now: datetim
     """Owe a new version of the organization's record, with its keys of now, to every log in which it stands."""
     newer = replace(issuer, version=issuer.version + 1)
     await organizations.set_version(tx, newer.id, newer.version)
-    for audience_id, document, red in await records.introduced_audiences(tx, newer.id):
-        tlp = Tlp.RED if red else read_tlp(Tlp.AMBER)
-        await admit.introduce(node, tx, newer, audiences.parse(document), tlp, audience_id, now)
+    await admit.introduce_everywhere(node, tx, newer, now)
 
 
 async def add_credential(

@@ -12,8 +12,10 @@ import pytest
 
 from app import bootstrap
 from app.cli import run
+from app.domain import audience as audiences
 from app.domain import checkpoint
 from app.domain.errors import Conflict, InvalidSignature
+from app.domain.marking import Pap, Tlp
 from app.services import forks, membership
 from app.services.known_heads import KnownHeads
 from tests.federation.liar import open_nodes
@@ -179,6 +181,30 @@ async def test_a_node_that_is_restored_to_the_time_before_a_partners_key_was_rev
     await membership.enrol_key(origin.home.node, held.strong, held.id, None, origin.home.tick())
     await publish(origin, after)
     await settled(kept, peer, held, addresses)
+
+
+async def test_what_a_restored_node_states_in_another_log_meanwhile_is_stated_anew_when_it_knows_better(restored):
+    kept, peer, ngo, addresses = restored
+    origin = kept.stand
+    before = await origin.home.organization(own_key=True)
+    await publish(origin, before)
+    await kept.back_up()
+    after = await origin.home.rotate(before)
+    await publish(origin, after)
+    await pull_all(peer, origin)
+    await kept.restore()
+    group = await origin.home.group(before, ngo)
+    await publish(origin, before, audience=audiences.group(group.id), tlp=Tlp.AMBER, pap=Pap.AMBER)
+    again = await origin.home.rotate(before)  # a key that nobody else has heard of
+    await pull_all(origin, peer)
+    await origin.home.sequence()
+
+    assert await origin.faults() == []
+    with pytest.raises(InvalidSignature):
+        await publish(origin, before)
+    for one in (after, again):
+        await publish(origin, one)
+    await settled(kept, peer, ngo, addresses)
 
 
 async def test_a_node_that_is_restored_to_the_time_before_its_key_was_changed_goes_on_with_the_new_key(restored):
