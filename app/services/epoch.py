@@ -5,23 +5,27 @@ checkpoint, so that nobody takes it for a second history.
 """
 
 from datetime import datetime
+from uuid import UUID
 
-from app.domain import access, checkpoint
+from app.domain import access, checkpoint, record
 from app.domain import audience as audiences
 from app.domain.actor import Actor
 from app.domain.errors import Conflict, NotFound
-from app.services import audit, membership, rotate, sequence
+from app.domain.marking import Tlp
+from app.domain.record import Organization
+from app.services import admit, audit, rotate, sequence
 from app.services.node import Node
-from app.storage import logs, records
+from app.storage import log_facts, logs
 from app.storage.logs import Log, Pending
-from app.storage.store import WriteTx
+from app.storage.store import ReadTx, WriteTx
 
 
 async def open_epoch(node: Node, actor: Actor, log_id: str, now: datetime) -> str:
     """Open a new epoch of an own log whose end nobody has any more; give the new log's id.
 
-    Its first entry names the last checkpoint of the old epoch; peers keep that one as it is. Every organization that
-    stands in the old epoch is stated anew before anything else. Raises NotFound; Conflict: nothing is missing.
+    Its first entry names the last checkpoint of the old epoch; peers keep that one as it is. Then every organization is
+    stated as the old epoch states it last, so that what is owed follows in its order, with the keys that signed it.
+    Raises NotFound; Conflict: nothing is missing.
     """
     access.check_act(actor, "operate")
     async with node.store.write(actor) as tx:
@@ -39,20 +43,32 @@ async def open_epoch(node: Node, actor: Actor, log_id: str, now: datetime) -> st
         await logs.ensure(tx, name, log.origin, log.audience_id, log.epoch + 1)
         opened = await logs.find(tx, name)
         assert opened is not None
-        await sequence.extend(node, tx, opened, await _opening(node, tx, opened, shown.note, now), now)
+        await sequence.extend(node, tx, opened, await _opening(node, tx, log, opened, shown.note, now), now)
         await audit.note(tx, "open_epoch", now, subject=name)
     node.ring()
     return name
 
 
-async def _opening(node: Node, tx: WriteTx, log: Log, previous: str, now: datetime) -> list[Pending]:
-    """Make the first entries of an epoch: what it follows, the statements owed already, and the organizations anew."""
+async def _opening(node: Node, tx: WriteTx, old: Log, log: Log, previous: str, now: datetime) -> list[Pending]:
+    """Make the first entries of an epoch: what it follows, and the organizations of the old one."""
     audience = audiences.parse(log.audience)
     owed = await logs.pending_statements(tx, log.audience_id)
     await rotate.state_key(node, tx, audience, log.audience_id, log.audience_key, now, previous)
-    for organization in await records.introduced_organizations(tx, log.audience_id):
-        await membership.state_anew(node, tx, organization, now)
-    naming, *stated = (item for item in await logs.pending_statements(tx, log.audience_id) if item not in owed)
-    opening = [naming, *owed, *stated]
+    tlp = Tlp.RED if log.audience_key.endswith(".red") else Tlp.AMBER
+    handling = await admit.handling(tx, audience, tlp)
+    for issuer, body in (await _stated(tx, old)).items():
+        stated = admit.frame(node, "organization", issuer, audience, *handling, body, now)
+        await admit.vouch(tx, stated, stated.sign(node.identity.seed), log.audience_id, now)
+    opening = [item for item in await logs.pending_statements(tx, log.audience_id) if item not in owed]
     await logs.settle(tx, opening)
     return opening
+
+
+async def _stated(tx: ReadTx, log: Log) -> dict[UUID, Organization]:
+    """Give what a log states last of each organization."""
+    found: dict[UUID, Organization] = {}
+    for envelope in await log_facts.statements(tx, log.id, (await logs.head(tx, log.id)).size):
+        said = record.parse(envelope.payload, kept=True)
+        if isinstance(said.body, Organization):
+            found[said.issuer] = said.body
+    return found

@@ -21,7 +21,6 @@ from app.domain.record import FOLLOWING, Organization, Record
 from app.domain.record import parse as parse_record
 from app.domain.report import Report
 from app.storage.following import FOLLOWS, FOLLOWS_ONE, REPORT
-from app.storage.organizations import Organization as OrganizationRow
 from app.storage.rows import INDICATOR_COLUMNS, indicator_rows, record_values, report_values
 from app.storage.rows import Arriving as Arriving  # noqa: PLC0414 - what this module takes
 from app.storage.store import ReadTx, WriteTx
@@ -334,13 +333,6 @@ async def introduce(tx: WriteTx, audience_id: int, organization: UUID, body: Org
     return await tx.insert_new(
         introductions, {"audience_id": audience_id, "organization_id": organization, "version": body.version}
     )
-
-
-async def introduced_organizations(tx: ReadTx, audience_id: int) -> list[OrganizationRow]:
-    """List the organizations that stand in the own log of an audience, by id."""
-    stated = select(introductions.c.organization_id).where(introductions.c.audience_id == audience_id)
-    query = select(organizations).where(organizations.c.id.in_(stated)).order_by(organizations.c.id)
-    return [OrganizationRow(*row) for row in await tx.execute(query)]
 
 
 async def introduced_audiences(tx: ReadTx, organization: UUID) -> list[tuple[int, Mapping[str, Any], bool]]:

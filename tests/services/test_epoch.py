@@ -65,6 +65,37 @@ async def test_nothing_is_appended_where_the_end_is_lost_until_a_new_epoch_names
     assert [row[0] for row in noted] == [opened]
 
 
+@pytest.fixture
+async def lost_group(home):
+    """A group whose log has lost its end, its steward, and a member who spoke in it."""
+    steward, member = await home.organization(), await home.organization()
+    group = await home.group(steward, member)
+    await home.submit(member, audience=audiences.group(group.id))
+    await home.sequence()
+    me, key = home.node.identity, f"group:{group.id}"
+    note = checkpoint.sign_checkpoint(
+        Checkpoint(checkpoint.origin_line(me.node_id, key, 1), 9, bytes(32)), me.node_id, me.seed
+    )
+    await recover.take_shown(home.node, peer(NOBODY), [note], home.tick())
+    return group, steward, member, checkpoint.log_id(me.node_id, key, 1)
+
+
+async def test_what_is_owed_follows_in_its_order_with_the_keys_that_signed_it(home, lost_group):
+    group, steward, member, log = lost_group
+    await home.submit(member, audience=audiences.group(group.id))
+    await home.change(steward, group, add=[await home.organization()])
+    for partner in (member, steward):
+        await home.rotate(partner)
+    await home.submit(member, audience=audiences.group(group.id))
+    opened = await epoch.open_epoch(home.node, home.operator, log, home.tick())
+    while await home.sequence():
+        pass
+    kinds = [item.kind for item in await entries(home, opened)]
+    assert kinds[:5] == ["node", "organization", "organization", "report", "group"]
+    assert kinds[5:] == ["organization"] * 4 + ["report"]
+    assert (await verify_log.verify(home.node, home.world.clock.now)).faults == []
+
+
 async def test_a_new_epoch_is_opened_only_where_something_is_lost_and_once(home):
     ngo = await home.organization()
     await home.submit(ngo, **PUBLIC)

@@ -25,7 +25,6 @@ from app.storage import (
     holes,
     lags,
     logs,
-    organizations,
     peers,
     records,
     replicas,
@@ -453,13 +452,3 @@ async def test_whom_a_group_ever_named_is_known_from_its_records(store):
         found = [await groups.was_member(tx, US, name) for name in (first, left, never)]
         assert found == [True, True, False]
         assert not await groups.was_member(tx, origin.issuer, first)
-
-
-async def test_who_stands_in_an_own_log_is_listed(store):
-    async with store.write(ME) as tx:
-        audience_id = await records.ensure_audience(tx, audiences.PUBLIC, Tlp.CLEAR)
-        known = organizations.Organization(US, "us", "ngo", "here", trusted=True, version=1, created_at=START)
-        await organizations.add(tx, known)
-        assert await records.introduced_organizations(tx, audience_id) == []
-        await records.introduce(tx, audience_id, US, record.Organization("us", "ngo", 1, ()))
-        assert await records.introduced_organizations(tx, audience_id) == [known]
