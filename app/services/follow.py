@@ -12,7 +12,7 @@ from uuid import UUID
 from app.domain import access, history, reading, record
 from app.domain.actor import Actor
 from app.domain.audience import Audience
-from app.domain.errors import Invalid, NotFound
+from app.domain.errors import Conflict, Invalid, NotFound, NotNext
 from app.domain.ids import ID_VERSION
 from app.domain.marking import Pap
 from app.domain.record import Body, Record, Revocation, Sighting
@@ -20,7 +20,7 @@ from app.domain.signing import Envelope
 from app.services import admit, audit, repeats, signers
 from app.services.node import Node
 from app.services.repeats import Repeat
-from app.services.submit import Submitted, check_own, issuer_of, own_audience, subject_of
+from app.services.submit import Submitted, check_own, issuer_of, own_audience, revoke, subject_of
 from app.storage import records
 from app.storage.organizations import Organization
 from app.storage.records import NOT_FOUND, Stored
@@ -88,6 +88,8 @@ async def _follow(
         follower, envelope, custody = await _signed(node, tx, issuer, report, audience, kind, said, now)
         history.check_next(follower, subject_of(report, audience))
         await _check_named(tx, report, follower)
+        if kind == "erasure":
+            await _take_back_replaced(node, tx, issuer, report, now)
         await admit.admit(node, tx, issuer, follower, envelope, custody, now, subject=report.id)
         await _apply(tx, report, follower)
         await audit.note(tx, kind, now, subject=str(report_id))
@@ -140,6 +142,21 @@ async def _check_named(tx: WriteTx, report: Stored, follower: Record) -> None:
     if missing:
         chain, address = min(missing)
         raise Invalid(f"The report does not hold {address} on {chain}.")
+
+
+async def _take_back_replaced(node: Node, tx: WriteTx, issuer: Organization, report: Stored, now: datetime) -> None:
+    """Revoke the report that an erased one had replaced: where only the older one has come, it would stand for ever.
+
+    Raises NotNext: the organization keeps its own key, so its client must revoke that report first.
+    """
+    replaced = None if report.subject is None else await records.find_own(tx, report.subject)
+    if replaced is None or replaced.erased or replaced.state == history.REVOKED:
+        return
+    try:
+        await revoke(node, tx, issuer, replaced, "outdated", now)
+    except Conflict:
+        words = f"The report replaced {replaced.id}, which would stand again: revoke or erase that one first."
+        raise NotNext(words) from None
 
 
 async def _apply(tx: WriteTx, report: Stored, follower: Record) -> None:

@@ -190,13 +190,19 @@ async def _supersede(
     if (old_audience, old.tlp) == (new.audience, new.tlp):
         await records.set_state(tx, old.id, history.SUPERSEDED)
     elif custody == "node":
-        body = Revocation(old.id, "wrong_audience")
-        revocation = admit.frame(node, "revocation", issuer.id, old_audience, old.tlp, Pap(old.pap), body, now)
-        envelope = await signers.sign(node, tx, issuer, revocation)
-        await admit.admit(node, tx, issuer, revocation, envelope, custody, now)
-        await records.set_state(tx, old.id, history.REVOKED)
+        await revoke(node, tx, issuer, old, "wrong_audience", now)
     else:
         await records.set_followed(tx, old.id)  # whoever reads both sees by which it was replaced
+
+
+async def revoke(node: Node, tx: WriteTx, issuer: Organization, report: Stored, reason: str, now: datetime) -> None:
+    """Take back a whole report, signed by the node. Raises Conflict: the organization keeps its own key."""
+    body = Revocation(report.id, reason)
+    audience = await own_audience(tx, report)
+    revocation = admit.frame(node, "revocation", issuer.id, audience, report.tlp, Pap(report.pap), body, now)
+    envelope = await signers.sign(node, tx, issuer, revocation)
+    await admit.admit(node, tx, issuer, revocation, envelope, "node", now)
+    await records.set_state(tx, report.id, history.REVOKED)
 
 
 async def own_audience(tx: WriteTx, report: Stored) -> Audience:

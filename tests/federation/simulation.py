@@ -77,7 +77,6 @@ class Simulation:
     partners: list[tuple[Stand, Partner]] = field(default_factory=list)
     groups: list[tuple[Stand, Partner, UUID]] = field(default_factory=list)
     backups: dict[str, list[Kept]] = field(default_factory=dict)
-    successors: set[UUID] = field(default_factory=set)  # reports that supersede others
     trace: list[str] = field(default_factory=list)
     crook: Crook | None = None
     peace: bool = True
@@ -234,8 +233,6 @@ class Simulation:
         mine = bool(own) and kind not in {"opinion", "sighting"}
         partner = own[0] if mine else self._partner(stand)[1]
         said: dict[str, Any] = {}
-        if kind == "erasure" and report in self.successors:
-            return "it would bring back what it has replaced"
         if kind in {"part", "sighting"}:
             rows = await stand.home.rows(
                 "SELECT address FROM indicators WHERE record_id = :id AND ordinal = 0", id=report.bytes
@@ -258,7 +255,6 @@ class Simulation:
             pap=PAPS.get(tlp, Pap.AMBER), supersedes=str(report),
         )  # fmt: skip
         self.checker.acknowledge(stand, made.id)
-        self.successors.add(made.id)
         return f"{report} by {made.id} to {audience.kind}"
 
     async def _newer_kind(self, stand: Stand) -> str:

@@ -123,6 +123,26 @@ async def test_a_sighting_stands_with_its_address(home):
         await home.follow(bank, report.id, "sighting", address=home.address())
 
 
+@pytest.mark.parametrize("widened", [False, True], ids=["same audience", "another audience"])
+async def test_what_an_erased_report_had_replaced_is_revoked_for_whom_only_the_older_one_has_come(home, widened):
+    ngo, own, bank = await home.organization(), await home.organization(own_key=True), await home.organization()
+    for issuer in (ngo, own):
+        both = audiences.organizations(issuer.id, bank.id)
+        address = home.address()
+        older = await home.submit(issuer, address, audience=both)
+        wider = audiences.organizations(issuer.id, bank.id, home.operator.organization) if widened else both
+        newer = await home.submit(issuer, address, audience=wider, supersedes=str(older.id))
+        if issuer is own:
+            with pytest.raises(NotNext, match="revoke or erase that one first"):
+                await home.follow(issuer, newer.id, "erasure")
+            await home.follow(issuer, older.id, "revocation")
+        await home.follow(issuer, newer.id, "erasure")
+        await home.sequence()
+        assert await home.status(bank, address) == "revoked"
+    assert len(list(await home.rows("SELECT 1 FROM records WHERE kind = 'revocation'"))) == 2, "one of each"
+    assert await faults(home) == []
+
+
 async def test_an_issuer_who_left_the_group_can_still_take_back(home):
     ngo, bank = await home.organization(), await home.organization()
     group = await home.group(bank, ngo)

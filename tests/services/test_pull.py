@@ -300,3 +300,16 @@ async def test_a_suspended_peer_is_left_alone(pair):
 
     assert (await pull_once(peer, origin)).pages == 0
     assert origin.network.calls == before
+
+
+async def test_what_a_report_replaced_that_was_erased_before_it_came_is_taken_back(pair):
+    origin, peer = pair
+    ngo, bank = await origin.home.organization(), await peer.home.organization()
+    address = origin.home.address()
+    older = await publish(origin, ngo, address)
+    await pull_all(peer, origin)
+    newer = await publish(origin, ngo, address, supersedes=str(older.id))
+    await origin.home.follow(ngo, newer.id, "erasure")
+    await origin.home.sequence()
+    await pull_all(peer, origin)
+    assert await peer.home.status(bank, address) == "revoked"
