@@ -15,15 +15,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, BinaryIO
 
 from app.domain import address as addresses
 from app.domain.address.identity import VERIFIED
-from app.domain.errors import InvalidAddress
+from app.domain.errors import InvalidAddress, InvalidRecord
 from app.domain.history import LIVE
 from app.domain.indicator import INDICATOR_FIELDS
 from app.domain.marking import Tlp, read_pap
 from app.domain.report import MAX_EVIDENCE
+from app.domain.timestamps import EARLIEST, read_time
 from app.domain.vocabulary import METHOD_CEILINGS
 from app.formats import misp_tags, stix_ids
 from app.formats.misp_sharing import Destination, Sharing
@@ -101,7 +103,7 @@ class StixObjects:
             if not isinstance(item, dict) or not isinstance(item.get("id"), str):
                 continue
             known = self._known.get(item["id"])
-            if known is None or _text(known, "modified") <= _text(item, "modified"):
+            if known is None or _rank(known) <= _rank(item):
                 self._known[item["id"]] = item
         for item in self._known.values():
             kind, own = item.get("type"), _own(item)
@@ -140,8 +142,13 @@ class StixObjects:
         found = values_of(_text(item, "pattern"))
         if not found:
             self._number += 1
-            detail = "The pattern must compare cryptocurrency-wallet:value with addresses, and nothing else."
-            yield RefusedRow(self._number, "unknown_pattern", detail, _text(item, "id")[:MAX_REF])
+            code, detail = (
+                "unknown_pattern",
+                "The pattern must compare cryptocurrency-wallet:value with addresses alone.",
+            )
+            if item.get("revoked") is True:
+                code, detail = TAKEN_BACK, "It was taken back."
+            yield RefusedRow(self._number, code, detail, _text(item, "id")[:MAX_REF])
         for value in found or ():
             yield self._row(item, value, "")
 
@@ -323,6 +330,15 @@ def _own(item: Object) -> Object:
 def _fields(own: Object) -> Object:
     said = own.get("indicator")
     return {name: said[name] for name in INDICATOR_FIELDS if name in said} if isinstance(said, dict) else {}
+
+
+def _rank(item: Object) -> tuple[datetime, bool]:
+    """Give what decides which version of an object is the newer one: of one time that which is revoked."""
+    try:
+        moment = read_time(_text(item, "modified"))
+    except InvalidRecord:
+        moment = EARLIEST
+    return moment, item.get("revoked") is True
 
 
 def _text(document: Object, name: str) -> str:

@@ -11,6 +11,7 @@ from app.storage import credentials, idempotency, taxii
 
 IDEMPOTENCY_KEPT = timedelta(hours=48)  # twice the 24 hours that a client may take to repeat a request
 STATUSES_KEPT = timedelta(hours=48)  # of TAXII, which asks for 24 at least
+TAKEN_BACK_KEPT = timedelta(days=731)  # the default lifetime of a claim: an older version has lapsed by then
 
 
 async def expire(node: Node, now: datetime) -> None:
@@ -19,4 +20,5 @@ async def expire(node: Node, now: datetime) -> None:
         await idempotency.expire(tx, now - IDEMPOTENCY_KEPT)
         await credentials.expire_assertions(tx, now)
         await taxii.expire_statuses(tx, now - STATUSES_KEPT)
+        await taxii.expire_taken_back(tx, now - TAKEN_BACK_KEPT)
     await node.store.scrub()

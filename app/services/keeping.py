@@ -6,7 +6,7 @@ which it is pinned.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from app.domain.entry_rules import LogName
 from app.domain.errors import Conflict
 from app.domain.ids import derived_id
 from app.domain.page import Accepted, RefusedEntry, Verdict
-from app.services import admit
+from app.services import rebase
 from app.services.node import Node
 from app.storage import arriving, facts, groups, holes, log_facts, logs, organizations, records, stamps
 from app.storage.arriving import Arriving
@@ -158,25 +158,9 @@ class Desk:
         if await organizations.upsert_foreign(self.tx, stated) != self.log.origin:
             raise PinnedElsewhere("An organization of the page is at home on another node; the page is read again.")
         if self.log.origin == self.node.identity.node_id:
-            await self._recover_organization(issuer, body)
-
-    async def _recover_organization(self, issuer: UUID, body: record.Organization) -> None:
-        """Take back what this node itself had stated, and has lost by a restore.
-
-        It must not state again what stands in its log already, nor take a key for valid that it had revoked. Keys that
-        it has enrolled since, and logs in which an older version stands, get a newer statement.
-        """
-        await organizations.restate_keys(self.tx, issuer, body.keys, self.now)
-        await records.introduce(self.tx, self.audience_id, issuer, body)
-        coming = [one.local_id for one in self.placed.values()]
-        await logs.withdraw(self.tx, self.audience_id, issuer, body.version, coming)
-        known = await organizations.find(self.tx, issuer)
-        assert known is not None
-        held = await organizations.vouched(self.tx, known)
-        if known.version == body.version and set(held.keys) != set(body.keys):
-            known = replace(known, version=known.version + 1)
-            await organizations.set_version(self.tx, issuer, known.version)
-        await admit.introduce_everywhere(self.node, self.tx, known, self.now)
+            coming = [one.local_id for one in self.placed.values()]
+            here = self.audience_id
+            await rebase.take_back(self.node, self.tx, self.log, here, issuer, body, coming, self.now)
 
     async def _keep_group(self, body: record.Group) -> None:
         known = await groups.find(self.tx, body.group)

@@ -337,7 +337,12 @@ async def _located(tx: ReadTx, streams: Reach, ids: Several[str]) -> list[Entry]
     by_name: dict[bytes, list[Placed]] = {}
     for row in await feed.find(tx, streams, feed.of_names(names)) if names else ():
         by_name.setdefault(row.name, []).append(row)
+    wallets = await feed.wallets(tx, streams, {value.bytes for kind, value in wanted if kind == stix.WALLET})
     for (kind, value), text in wanted.items():
+        if value.bytes in wallets and kind == stix.WALLET:
+            row, ordinal = wallets[value.bytes]
+            places[text] = row, ordinal - row.first
+            continue
         place = await _place(tx, streams, by_name, kind, value)
         if place is not None:
             places[text] = place
@@ -361,9 +366,6 @@ async def _place(
         return (mine[-1], 0) if mine else None
     if kind in {"opinion", "sighting"}:
         return next(((row, 0) for row in rows if row.kind == kind and ordinal == 0), None)
-    if kind == stix.WALLET:
-        last = await feed.find(tx, streams, feed.of_wallet(value.bytes), last=True)
-        return (last[0], await feed.ordinal_of(tx, last[0], value.bytes) - last[0].first) if last else None
     condition = None
     if kind == "identity":
         condition = feed.of_issuer(stix_ids.organization_of(value))

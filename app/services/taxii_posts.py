@@ -40,6 +40,8 @@ from app.storage.stamps import STANDING
 READ_ONLY = "Nothing can be posted to this collection by you; choose one whose can_write is true."
 NO_STATUS = "There is no such status, or it is not yours, or older than a day."
 MAX_OBJECTS = 20_000  # objects of one post: 2 MiB hold some thousands
+# Why a newer version is not submitted that says what no report may: what the older one said is not so any more.
+CHANGED_ITS_MIND = frozenset({"not_trafficking", "marking_too_strict", "shared_too_far", "unknown_pattern"})
 MAX_MESSAGE = 500  # characters of what an outcome says
 
 
@@ -64,16 +66,22 @@ async def post(node: Node, actor: Actor, collection: str, objects: Sequence[Any]
     outcomes, versions = _Outcomes(), Versions(found.id, objects)
     await versions.read(node, actor)
     rows: list[Row] = []
+    taken_back: set[int] = set()
     for row in await asyncio.to_thread(list, reader):
         place = reader.places[row.number]
-        if isinstance(row, RefusedRow) and row.code != TAKEN_BACK:
-            outcomes.failures[place] = row.detail
+        if isinstance(row, RefusedRow) and row.code == TAKEN_BACK:
+            taken_back.add(place)
         elif isinstance(row, RefusedRow):
-            await _take_back(node, actor, found, objects[place], place, versions, outcomes, now)
+            outcomes.failures[place] = row.detail
+            if row.code in CHANGED_ITS_MIND and versions.claims(place):
+                versions.take_back(place)
+                outcomes.failures[place] += " What its older version claimed is taken back."
         elif known := versions.answered(place):
             outcomes.successes[place] = known
         else:
             rows.append(row)
+    for place in sorted(taken_back):
+        await _take_back(node, actor, found, objects[place], place, versions, outcomes, now)
     for batch in gather(rows, by_source=True):
         await _submit(node, actor, found, batch, reader.places, versions, outcomes, now)
     await versions.settle(node, actor, now)
@@ -96,7 +104,8 @@ async def _submit(
     """Submit one report; note of each of its rows what came of it."""
     assert collection.audience is not None
     fields = batch.to_document({})
-    digest = hashlib.sha256(msgspec.json.encode([str(collection.id), fields])).digest()
+    versioned = sorted({versions.of(places[row.number]) for row in batch.rows})
+    digest = hashlib.sha256(msgspec.json.encode([str(collection.id), fields, versioned])).digest()
     try:
         draft = _draft(collection.audience, collection.unmarked, fields)
         done = await submit(node, actor, draft, now, partial=True, repeat=Repeat(f"taxii {digest.hex()}", digest))
@@ -114,7 +123,8 @@ async def _submit(
             outcomes.failures[places[row.number]] = named[str(row.number)]
         else:
             outcomes.successes[places[row.number]] = f"It is in the report {done.id}."
-    versions.came(done.id, ((places[row.number], ordinal) for ordinal, row in enumerate(taken)))
+    came = ((places[row.number], ordinal) for ordinal, row in enumerate(taken))
+    versions.came(done.id, came, set(outcomes.failures))
 
 
 def _draft(audience: Audience, unmarked: Tlp, fields: dict[str, Any]) -> Draft:
@@ -143,18 +153,20 @@ async def _take_back(
     outcomes: _Outcomes,
     now: datetime,
 ) -> None:
-    """Revoke what an object that is marked as revoked names: by an id of this node, or as it was posted before."""
+    """Revoke what an object that is marked as revoked names: as it was posted before, and by an id of this node."""
+    claimed = versions.claims(place)
+    known = versions.take_back(place)
     try:
         await retract(node, actor, str(collection.id), str(item["id"]), Filters(), now)
     except Unavailable:
         raise
-    except NotFound:
-        if versions.take_back(place):
+    except Meaning as error:
+        if claimed or (known and isinstance(error, NotFound)):
             outcomes.successes[place] = "It is taken back."
+        elif known or not isinstance(error, NotFound):
+            outcomes.failures[place] = error.detail
         else:
             outcomes.failures[place] = "It is revoked, states no version, and is nothing of yours that stands here."
-    except Meaning as error:
-        outcomes.failures[place] = error.detail
     else:
         outcomes.successes[place] = "It is taken back."
 

@@ -76,14 +76,16 @@ async def of(tx: ReadTx, ids: Iterable[UUID]) -> dict[UUID, Fact]:
     return found
 
 
-async def early(tx: ReadTx, told: Collection[UUID]) -> dict[UUID, list[Fact]]:
-    """Give the followers of new reports that have arrived before them, in their order."""
+async def early(tx: ReadTx, told: Collection[UUID], until: int | None = None) -> dict[UUID, list[Fact]]:
+    """Give the followers of new reports that have arrived before them, or up to a stamp, in their order."""
     found: dict[UUID, list[Fact]] = {}
     query = (
         _FACT.join(log_entries, log_entries.c.record_id == records.c.id)
         .where(log_entries.c.arrival.is_not(None), records.c.kind.in_(_FOLLOWERS))
         .order_by(log_entries.c.arrival)
     )
+    if until is not None:
+        query = query.where(log_entries.c.arrival <= until)
     for part in in_parts(told):
         for row in await tx.execute(query.where(one_of(records.c.subject, part, tx.dialect))):
             found.setdefault(row.subject, []).append(Fact(*row))

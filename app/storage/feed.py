@@ -112,24 +112,38 @@ def of_tlp(tlp: str) -> ColumnElement[bool]:
     return feed.c.tlp == tlp
 
 
-def of_wallet(wallet: bytes) -> ColumnElement[bool]:
-    """Say that an address of the row's units is this wallet."""
-    held = select(indicators.c.ordinal).where(
-        indicators.c.wallet == wallet,
-        indicators.c.record_id == feed.c.report,
+async def wallets(tx: ReadTx, streams: Reach, names: Collection[bytes]) -> dict[bytes, tuple[Placed, int]]:
+    """Find where addresses stand in streams, by the ids of their wallets: each in its newest row, by its ordinal there.
+
+    From the address to its rows, and of many rows only the newest: an address may be in thousands of reports.
+    """
+    mine = and_(
+        visible(feed.c.audience_id, streams.audiences), feed.c.strict.in_(streams.strict), feed.c.kind == "report"
+    )
+    holds = and_(
+        feed.c.report == indicators.c.record_id,
         indicators.c.ordinal.between(feed.c.first, feed.c.first + feed.c.units - 1),
     )
-    return and_(feed.c.kind == "report", held.exists())
-
-
-async def ordinal_of(tx: ReadTx, row: Placed, wallet: bytes) -> int:
-    """Give the ordinal, within a row's units, of the first address that is this wallet."""
-    query = select(func.min(indicators.c.ordinal)).where(
-        indicators.c.wallet == wallet,
-        indicators.c.record_id == row.report,
-        indicators.c.ordinal.between(row.first, row.span[1] - 1),
-    )
-    return int((await tx.execute(query)).scalar_one())
+    found: dict[bytes, tuple[Placed, int]] = {}
+    known = sorted(names)
+    for first in range(0, len(known), PART):
+        wanted = indicators.c.wallet.in_(known[first : first + PART])
+        newest = (
+            select(indicators.c.wallet, func.max(feed.c.stamp).label("stamp"))
+            .join(feed, holds)
+            .where(wanted, mine)
+            .group_by(indicators.c.wallet)
+            .subquery()
+        )
+        query = (
+            select(indicators.c.wallet, indicators.c.ordinal, *feed.c)
+            .join(newest, newest.c.wallet == indicators.c.wallet)
+            .join(feed, and_(feed.c.stamp == newest.c.stamp, holds))
+            .order_by(indicators.c.ordinal.desc())
+        )
+        for row in await tx.execute(query):
+            found[row[0]] = Placed(*row[2:]), row[1]
+    return found
 
 
 def of_reports(ids: Collection[UUID]) -> ColumnElement[bool]:

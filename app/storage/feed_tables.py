@@ -79,5 +79,7 @@ taxii_objects = Table(
     Column("report", Id, nullable=False),
     Column("version", Moment, nullable=False),
     Column("ordinals", Document, nullable=False),
+    Column("whole", Boolean, nullable=False),
     PrimaryKeyConstraint("organization_id", "collection", "object_id", "report"),
+    Index("ix_taxii_objects_report", "report"),
 )

@@ -239,21 +239,37 @@ async def strike(tx: WriteTx, record_ids: Sequence[UUID]) -> None:
     await tx.execute(delete(log_pending).where(log_pending.c.record_id.in_(record_ids)))
 
 
-async def withdraw(tx: WriteTx, audience_id: int, issuer: UUID, version: int, coming: Collection[UUID]) -> None:
-    """Take back what is owed of an organization's statements, up to a version that stands in the log already.
+@dataclass(frozen=True, slots=True)
+class OwedStatement:
+    """What an organization states in a record that is owed to a log, and its place among what is owed."""
 
-    Not those of `coming`: they are the ones that stand there.
-    """
+    place: int
+    record_id: UUID
+    body: Organization
+
+
+async def owed_statements(tx: ReadTx, audience_id: int, issuer: UUID, without: Collection[UUID]) -> list[OwedStatement]:
+    """List what is owed of an organization's statements to an audience's log, but these records, oldest first."""
     query = (
-        select(records.c.id, records.c.payload)
+        select(log_pending.c.id, records.c.id, records.c.payload)
         .join(log_pending, log_pending.c.record_id == records.c.id)
         .where(log_pending.c.audience_id == audience_id, records.c.issuer == issuer, records.c.kind == "organization")
-        .where(records.c.id.not_in(coming))
+        .where(records.c.id.not_in(without))
+        .order_by(log_pending.c.id)
     )
-    said = [(row[0], parse_record(row[1]).body) for row in await tx.execute(query)]
-    old = [record_id for record_id, body in said if isinstance(body, Organization) and body.version <= version]
-    await strike(tx, old)
-    await tx.execute(delete(records).where(records.c.id.in_(old)))
+    said = [(row[0], row[1], parse_record(row[2]).body) for row in await tx.execute(query)]
+    return [OwedStatement(place, record, body) for place, record, body in said if isinstance(body, Organization)]
+
+
+async def withdraw(tx: WriteTx, record_ids: Sequence[UUID]) -> None:
+    """Take back records that are owed to a log and nobody has seen."""
+    await strike(tx, record_ids)
+    await tx.execute(delete(records).where(records.c.id.in_(record_ids)))
+
+
+async def put_in_place(tx: WriteTx, record_id: UUID, place: int) -> None:
+    """Put what is owed in the place of something that was withdrawn."""
+    await tx.execute(update(log_pending).where(log_pending.c.record_id == record_id).values(id=place))
 
 
 async def arrive(tx: WriteTx, arrivals: Mapping[UUID, int]) -> None:

@@ -185,11 +185,13 @@ async def revoke_key(tx: WriteTx, keyid: str, now: datetime) -> None:
     )
 
 
-async def restate_keys(tx: WriteTx, organization_id: UUID, stated: Iterable[record.Key], now: datetime) -> None:
+async def restate_keys(tx: WriteTx, organization_id: UUID, stated: Iterable[record.Key], now: datetime) -> bool:
     """Enrol and revoke what an organization's own record states of its keys, and this node has lost by a restore.
 
-    The private half of a key that the node held is not in the record: such a key only verifies.
+    The private half of a key that the node held is not in the record: such a key only verifies. Tells whether there
+    was anything.
     """
+    learned = False
     held = {key.keyid: key for key in await keys(tx, organization_id)}
     for key in stated:
         if key.keyid not in held:
@@ -197,8 +199,11 @@ async def restate_keys(tx: WriteTx, organization_id: UUID, stated: Iterable[reco
             await add_key(
                 tx, SigningKey(key.keyid, organization_id, key.public_key, key.custody, None, now, revoked_at)
             )
-        elif key.revoked:
+            learned = True
+        elif key.revoked and held[key.keyid].revoked_at is None:
             await revoke_key(tx, key.keyid, now)
+            learned = True
+    return learned
 
 
 async def vouched(tx: ReadTx, organization: Organization) -> record.Organization:

@@ -118,7 +118,9 @@ async def refill(tx: WriteTx, after: int, limit: int) -> int | None:
     subjects = {fact.subject for fact in new.values() if fact.subject is not None}
     told = {fact.id for fact in new.values() if fact.kind == "report"}
     known = new | await facts.of(tx, subjects - new.keys())
-    placing = _Placing(after, known, {}, await _rows(tx, told | subjects), await facts.named(tx, new.values()))
+    early = await facts.early(tx, told, until=after)
+    said = [*new.values(), *(fact for followers in early.values() for fact in followers)]
+    placing = _Placing(after, known, early, await _rows(tx, told | subjects), await facts.named(tx, said))
     for record_id, arrival in found:
         placing.arrive(record_id)
         placing.position = arrival

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, false, select
+from sqlalchemy import Column, and_, bindparam, delete, false, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.storage.feed_tables import taxii_objects, taxii_statuses
 from app.storage.store import ReadTx, WriteTx
@@ -54,12 +55,16 @@ async def streams(tx: ReadTx) -> list[Stream]:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What became of an object in one version: the indicators of a report, by their ordinals; none: taken back."""
+    """What became of an object in one version: the indicators of a report, by their ordinals; none: taken back.
+
+    `whole`: all that the object says was taken.
+    """
 
     object_id: str
     version: datetime
     report: UUID = NOWHERE
     ordinals: tuple[int, ...] = ()
+    whole: bool = True
 
     @property
     def rank(self) -> tuple[datetime, bool]:
@@ -67,26 +72,56 @@ class Posted:
         return self.version, not self.ordinals
 
 
+_POSTED = select(*(taxii_objects.c[name] for name in ("object_id", "version", "report", "ordinals", "whole")))
+
+
 async def posted(tx: ReadTx, collection: UUID, object_ids: Collection[str]) -> dict[str, list[Posted]]:
     """Give what the actor's organization has posted to a collection under these ids, the newest last."""
-    table = taxii_objects.c
-    names = (table.object_id, table.version, table.report, table.ordinals)
-    mine = and_(table.organization_id == tx.actor.organization, table.collection == collection)
     found: dict[str, list[Posted]] = {}
-    ids = sorted(object_ids)
-    for first in range(0, len(ids), PART):
-        for row in await tx.execute(select(*names).where(mine, table.object_id.in_(ids[first : first + PART]))):
-            found.setdefault(row[0], []).append(Posted(row[0], row[1], row[2], tuple(row[3])))
+    for row in await _posted(tx, collection, taxii_objects.c.object_id, object_ids):
+        found.setdefault(row.object_id, []).append(row)
     return {object_id: sorted(rows, key=lambda row: row.rank) for object_id, rows in found.items()}
 
 
+async def posted_in(tx: ReadTx, collection: UUID, reports: Collection[UUID]) -> list[Posted]:
+    """Give what stands of what the actor's organization has posted to a collection, in these reports."""
+    return await _posted(tx, collection, taxii_objects.c.report, reports)
+
+
+async def _posted(tx: ReadTx, collection: UUID, column: Column[Any], values: Collection[Any]) -> list[Posted]:
+    table, known, found = taxii_objects.c, sorted(values), list[Posted]()
+    mine = and_(table.organization_id == tx.actor.organization, table.collection == collection)
+    for first in range(0, len(known), PART):
+        rows = await tx.execute(_POSTED.where(mine, column.in_(known[first : first + PART])))
+        found += [Posted(row[0], row[1], row[2], tuple(row[3]), row[4]) for row in rows]
+    return found
+
+
 async def keep_posted(tx: WriteTx, collection: UUID, rows: Sequence[Posted]) -> None:
-    """Note what became of objects."""
-    await forget_posted(tx, collection, rows)
-    values = [
-        (tx.actor.organization, collection, row.object_id, row.report, row.version, list(row.ordinals)) for row in rows
-    ]
-    await tx.insert_values(taxii_objects, tuple(column.name for column in taxii_objects.columns), values)
+    """Note what became of objects, in place of what was noted of them in the same report and no later version."""
+    if not rows:
+        return
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    made = insert(taxii_objects)
+    newer = {name: made.excluded[name] for name in ("version", "ordinals", "whole")}
+    keys = ("organization_id", "collection", "object_id", "report")
+    whose = {"organization_id": tx.actor.organization, "collection": collection}
+    await tx.execute(
+        made.on_conflict_do_update(
+            index_elements=keys, set_=newer, where=taxii_objects.c.version <= made.excluded.version
+        ),
+        [
+            whose
+            | {
+                "object_id": row.object_id,
+                "report": row.report,
+                "version": row.version,
+                "ordinals": list(row.ordinals),
+                "whole": row.whole,
+            }
+            for row in sorted(rows, key=lambda row: (row.object_id, row.report))
+        ],
+    )
 
 
 async def forget_posted(tx: WriteTx, collection: UUID, rows: Sequence[Posted]) -> None:
@@ -97,6 +132,11 @@ async def forget_posted(tx: WriteTx, collection: UUID, rows: Sequence[Posted]) -
     if rows:
         named = [{"of_object": row.object_id, "of_report": row.report} for row in rows]
         await tx.execute(delete(taxii_objects).where(one), named)
+
+
+async def expire_taken_back(tx: WriteTx, before: datetime) -> None:
+    """Forget of which objects nothing stands, and was taken back before a time."""
+    await tx.execute(delete(taxii_objects).where(taxii_objects.c.report == NOWHERE, taxii_objects.c.version < before))
 
 
 async def add_status(tx: WriteTx, status_id: UUID, document: Mapping[str, Any], now: datetime) -> None:

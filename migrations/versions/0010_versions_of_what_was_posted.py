@@ -21,8 +21,10 @@ def upgrade() -> None:
         sa.Column("report", Id(), nullable=False),
         sa.Column("version", Moment(), nullable=False),
         sa.Column("ordinals", Document(), nullable=False),
+        sa.Column("whole", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "collection", "object_id", "report", name=op.f("pk_taxii_objects")),
     )
+    op.create_index("ix_taxii_objects_report", "taxii_objects", ["report"])
     bind = op.get_bind()
     role = {"role": APPLICATION_ROLE}
     if (

@@ -183,6 +183,32 @@ async def test_a_node_that_is_restored_to_the_time_before_a_partners_key_was_rev
     await settled(kept, peer, held, addresses)
 
 
+@pytest.mark.parametrize("rotations", [0, 1, 3])
+async def test_what_a_restored_node_states_meanwhile_goes_on_from_what_it_had_stated(restored, rotations):
+    """Whatever was signed meanwhile, with keys that were replaced meanwhile, counts at the peer."""
+    kept, peer, ngo, addresses = restored
+    origin = kept.stand
+    before = await origin.home.organization(own_key=True)
+    await publish(origin, before)
+    await kept.back_up()
+    lost = await origin.home.rotate(before)
+    await publish(origin, lost)
+    await pull_all(peer, origin)
+    await kept.restore()
+    partner, said = before, []
+    for _ in range(rotations):
+        partner = await origin.home.rotate(partner)
+        said.append(origin.home.address())
+        await publish(origin, partner, said[-1])
+    await pull_all(origin, peer)
+    await origin.home.sequence()
+    await publish(origin, lost)
+
+    assert await origin.faults() == []
+    await settled(kept, peer, ngo, [*addresses, *said])
+    assert await peer.rows("SELECT reason FROM log_holes") == []
+
+
 async def test_what_a_restored_node_states_in_another_log_meanwhile_is_stated_anew_when_it_knows_better(restored):
     kept, peer, ngo, addresses = restored
     origin = kept.stand

@@ -1,13 +1,13 @@
 """The stream of what other nodes say: the same things under the same ids, in any order in which they come."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.domain import audience as audiences
 from app.domain.actor import system
 from app.domain.history import ERASED, LIVE, REVOKED, SUPERSEDED
 from app.formats import stix
-from app.services import feed, groups, verify_log
+from app.services import feed, groups, refill, verify_log
 from app.services.groups import Change, Charter
 from app.storage import facts, stamps
 from app.storage.tables import log_entries, records
@@ -130,6 +130,28 @@ async def test_what_follows_a_report_in_the_same_page_and_before_it_counts(pair)
         await placing.write(tx)
     assert await summary(origin, bank) == before
     assert await is_sound(origin)
+
+
+@pytest.mark.parametrize("batch", [1, 2_000])
+async def test_a_revocation_that_arrived_before_its_report_counts_when_the_stream_is_made_anew(
+    pair, monkeypatch, batch
+):
+    origin, peer = pair
+    ngo = await origin.home.organization()
+    made = await publish(origin, ngo)
+    await origin.home.follow(ngo, made.id, "revocation")
+    await origin.home.sequence()
+    await pull_all(peer, origin)
+    arrived = "SELECT arrival FROM log_entries e JOIN records r ON r.id = e.record_id WHERE r.kind = "
+    (first,), (last,) = await peer.home.rows(f"{arrived}'report'"), await peer.home.rows(f"{arrived}'revocation'")
+    async with peer.home.node.store.engine.begin() as connection:
+        await connection.execute(text("DROP TRIGGER log_entries_refuses_update"))
+        for now, before in ((1, first[0]), (first[0], last[0]), (last[0], 1)):
+            await connection.execute(text(f"UPDATE log_entries SET arrival = {now} WHERE arrival = {before}"))
+        await connection.execute(text("DELETE FROM feed"))
+    monkeypatch.setattr(refill, "BATCH", batch)
+    await refill.refill(peer.home.node.store)
+    assert list(map(tuple, await peer.home.rows("SELECT kind, ended FROM feed"))) == [("report", stamps.TAKEN_BACK)]
 
 
 async def summary(site, who):

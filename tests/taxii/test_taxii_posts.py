@@ -1,5 +1,6 @@
 """Posting and deleting: a post is a submission with every rule of one, and a deletion is the issuer's revocation."""
 
+import asyncio
 import json
 
 import pytest
@@ -245,6 +246,110 @@ async def test_a_version_that_is_revoked_takes_its_own_address_out_of_a_report_o
     assert await standing(lite, bank) == ("revoked", [])
     assert (await bank.look_up(address(2)))["status"] == "listed"
     assert await lite.home.rows("SELECT object_id, report FROM taxii_objects WHERE ordinals = '[]'") != []
+
+
+A, B = address(11), address(12)
+BOTH = {"pattern": f"[cryptocurrency-wallet:value = '{A}'] OR [cryptocurrency-wallet:value = '{B}']"}
+
+
+async def states(partner, *addresses):
+    return [(await partner.look_up(item))["status"] for item in addresses]
+
+
+async def test_an_object_of_several_addresses_is_taken_back_as_one(lite):
+    ngo = await lite.partner("an ngo")
+    await send(api(ngo), [version(2, **BOTH), version(2, number=2)])
+    for _ in range(2):
+        assert (await send(api(ngo), [version(3, **BOTH, revoked=True)])).json()["success_count"] == 1
+        assert await states(ngo, A, B, BITCOIN) == ["revoked", "revoked", "listed"]
+
+
+async def test_a_version_that_says_again_what_an_earlier_one_said_stands(lite):
+    ngo = await lite.partner("an ngo")
+    for day, confidence in ((2, 2), (3, 3), (4, 2)):
+        await send(api(ngo), [version(day) | {"confidence": confidence}])
+    await lite.settle()
+    assert await standing(lite, ngo) == ("listed", [2])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"labels": ["malware"]}, {"object_marking_refs": [RED]}, {"pattern": "[file:name = 'x']", "revoked": True}],
+    ids=["another category", "a stricter marking", "another pattern"],
+)
+async def test_a_newer_version_that_no_report_may_say_takes_the_older_one_back(lite, change):
+    ngo = await lite.partner("an ngo")
+    await send(api(ngo), [version(2)])
+    status = (await send(api(ngo), [version(3, **change)])).json()
+    adds_up(status, [None])
+    assert await standing(lite, ngo) == ("revoked", [])
+    assert change.get("revoked") or "taken back" in status["failures"][0]["message"]
+
+
+async def test_within_one_post_the_newest_version_is_that_of_the_latest_time(lite):
+    ngo = await lite.partner("an ngo")
+    early, late = flag(modified="2026-01-05T00:00:00Z"), flag(modified="2026-01-05T00:00:00.5Z", revoked=True)
+    for objects in ([early, late], [late, early]):
+        await send(api(ngo), [flag(), *objects])
+        assert (await ngo.look_up(BITCOIN, chain="bitcoin"))["status"] == "not_listed"
+
+
+async def test_an_object_of_this_node_that_is_posted_again_is_taken_back_with_what_was_posted(lite):
+    ngo, bank = await lite.partner("an ngo"), await lite.partner("a bank")
+    await ngo.submit(A)
+    await lite.settle()
+    item = next(item for item in await Reader(api(bank)).everything() if item["type"] == "indicator")
+    for partner in (bank, ngo):
+        await send(api(partner), [{**item, "modified": "2027-02-01T00:00:00.000Z"}])
+        await lite.settle()
+    assert len((await bank.look_up(A))["indicators"]) == 3
+    for partner, left in ((bank, ["live", "live"]), (ngo, [])):
+        gone = [{**item, "modified": "2027-03-01T00:00:00.000Z", "revoked": True}]
+        assert (await send(api(partner), gone)).json()["success_count"] == 1
+        found = await bank.look_up(A)
+        assert [one["state"] for one in found["indicators"] if one["state"] == "live"] == left
+
+
+async def test_what_two_objects_claim_stands_until_both_are_taken_back(lite):
+    ngo = await lite.partner("an ngo")
+    objects = [version(2, 1, A), version(2, 2, A), version(2, 3, B)]
+    await send(api(ngo), objects)
+    for number, status in ((1, "listed"), (2, "revoked")):
+        await send(api(ngo), [version(3, number, A, revoked=True)])
+        assert await states(ngo, A, B) == [status, "listed"]
+
+
+async def test_an_object_of_which_a_part_was_refused_says_so_each_time(lite):
+    ngo = await lite.partner("an ngo")
+    wrong = BOTH["pattern"].replace(B, "1BoatSLRHtKNngkdXEeobR76b53LETtpyX")
+    for _ in range(2):
+        assert (await send(api(ngo), [version(2, pattern=wrong)])).json()["failure_count"] == 1
+    assert await states(ngo, A) == ["listed"]
+    assert len(await lite.home.rows("SELECT 1 FROM records WHERE kind = 'report'")) == 1
+
+
+async def test_a_feed_that_is_revised_is_taken_back_by_one_revocation(lite):
+    ngo = await lite.partner("an ngo")
+    for day in (2, 3):
+        await send(api(ngo), [version(day, number, address(number)) for number in range(20, 60)])
+    assert len(await lite.home.rows("SELECT 1 FROM records WHERE kind = 'revocation'")) == 1
+    assert await states(ngo, address(20), address(59)) == ["listed", "listed"]
+
+
+@pytest.mark.parametrize("bad", ["indicator--\x00", "x" * 5_000, "indicator--" + "\ud800" * 36])
+async def test_an_id_that_is_none_is_a_failure_and_no_fault(site, bad):
+    ngo = await site.partner("an ngo")
+    body = json.dumps({"objects": [version(2) | {"id": bad}]})
+    path = f"{ROOT}/collections/public/objects/"
+    answer = check_answer(await api(ngo).post(path, content=body, headers={"content-type": TYPE}))
+    assert answer.status_code in {202, 422}
+
+
+async def test_the_same_post_at_once_is_one(site):
+    ngo = await site.partner("an ngo")
+    posts = await asyncio.gather(*(send(api(ngo), [version(2, **BOTH)]) for _ in range(4)))
+    assert {post.status_code for post in posts} == {202}
+    assert len(await site.home.rows("SELECT 1 FROM records WHERE kind = 'report'")) == 1
 
 
 async def test_what_one_organization_posts_takes_nothing_of_another_back(lite):
