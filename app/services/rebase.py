@@ -14,7 +14,7 @@ from app.domain.marking import Tlp
 from app.domain.record import Key, Organization
 from app.services import admit
 from app.services.node import Node
-from app.storage import logs, organizations, records
+from app.storage import organizations, owed, records
 from app.storage.store import WriteTx
 
 
@@ -35,11 +35,11 @@ async def take_back(
     """
     learned = await organizations.restate_keys(tx, issuer, body.keys, now)
     handling = await admit.handling(tx, log.audience, Tlp.RED if log.red else Tlp.AMBER)
-    owed = await logs.owed_statements(tx, audience_id, issuer, coming)
-    await logs.withdraw(tx, [item.record_id for item in owed])
+    stale = await owed.statements(tx, audience_id, issuer, coming)
+    await owed.withdraw(tx, [item.record_id for item in stale])
     await records.introduce(tx, audience_id, issuer, body)
     last = body
-    for item in owed:
+    for item in stale:
         # Each version that was noted as introduced is stated: by what came back, or here.
         version = max(last.version + 1, item.body.version)
         merged = replace(item.body, version=version, keys=_both(last.keys, item.body.keys))
@@ -47,7 +47,7 @@ async def take_back(
             continue
         stated = admit.frame(node, "organization", issuer, log.audience, *handling, merged, now)
         await admit.vouch(tx, stated, stated.sign(node.identity.seed), audience_id, now)
-        await logs.put_in_place(tx, stated.id, item.place)
+        await owed.put_in_place(tx, stated.id, item.place)
         await records.introduce(tx, audience_id, issuer, merged)
         last = merged
     known = await organizations.find(tx, issuer)

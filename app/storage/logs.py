@@ -4,7 +4,7 @@ The rule here: entries, tiles and checkpoints are only ever inserted; an entry t
 once. A log is read whole or not at all: by the audience of its records.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,6 @@ from sqlalchemy import Select, bindparam, case, delete, func, or_, select, text,
 from app.domain import checkpoint
 from app.domain.errors import NotFound
 from app.domain.merkle import EMPTY_ROOT, Frontier, Span, Tile
-from app.domain.record import Organization
-from app.domain.record import parse as parse_record
 from app.storage.columns import to_microseconds
 from app.storage.federation_tables import log_holes, replicas, shown_heads
 from app.storage.store import ReadTx, WriteTx
@@ -237,39 +235,6 @@ async def settle(tx: WriteTx, taken: Sequence[Pending]) -> None:
 async def strike(tx: WriteTx, record_ids: Sequence[UUID]) -> None:
     """Strike out the debts of records that stand in the log already: they were pulled back."""
     await tx.execute(delete(log_pending).where(log_pending.c.record_id.in_(record_ids)))
-
-
-@dataclass(frozen=True, slots=True)
-class OwedStatement:
-    """What an organization states in a record that is owed to a log, and its place among what is owed."""
-
-    place: int
-    record_id: UUID
-    body: Organization
-
-
-async def owed_statements(tx: ReadTx, audience_id: int, issuer: UUID, without: Collection[UUID]) -> list[OwedStatement]:
-    """List what is owed of an organization's statements to an audience's log, but these records, oldest first."""
-    query = (
-        select(log_pending.c.id, records.c.id, records.c.payload)
-        .join(log_pending, log_pending.c.record_id == records.c.id)
-        .where(log_pending.c.audience_id == audience_id, records.c.issuer == issuer, records.c.kind == "organization")
-        .where(records.c.id.not_in(without))
-        .order_by(log_pending.c.id)
-    )
-    said = [(row[0], row[1], parse_record(row[2]).body) for row in await tx.execute(query)]
-    return [OwedStatement(place, record, body) for place, record, body in said if isinstance(body, Organization)]
-
-
-async def withdraw(tx: WriteTx, record_ids: Sequence[UUID]) -> None:
-    """Take back records that are owed to a log and nobody has seen."""
-    await strike(tx, record_ids)
-    await tx.execute(delete(records).where(records.c.id.in_(record_ids)))
-
-
-async def put_in_place(tx: WriteTx, record_id: UUID, place: int) -> None:
-    """Put what is owed in the place of something that was withdrawn."""
-    await tx.execute(update(log_pending).where(log_pending.c.record_id == record_id).values(id=place))
 
 
 async def arrive(tx: WriteTx, arrivals: Mapping[UUID, int]) -> None:
