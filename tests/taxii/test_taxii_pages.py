@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from app.formats import stix
 from app.storage.stamps import STRIDE
 from tests.api.conftest import address
 from tests.taxii.reader import Reader, api, missing_refs, shown, strong, versions_of
@@ -290,6 +291,23 @@ async def test_an_object_and_its_versions_by_its_id(lite):
         assert other.json() == {}
     for absent in ("indicator--11111111-1111-4111-8111-111111111111", "x", "identity--" + "0" * 36):
         assert (await reader.get(f"objects/{absent}/")).status_code == 404
+
+
+async def test_a_wallet_is_found_by_its_id_where_its_report_may_be_read_and_nowhere_else(site):
+    ngo, bank, other = [await site.partner(name) for name in ("an ngo", "a bank", "another")]
+    group = await site.home.group(ngo.partner, bank.partner)
+    for number in range(3):
+        audience = {"kind": "group", "group": str(group.id)}
+        await ngo.submit(address(1), address(number), audience=audience, tlp="TLP:AMBER")
+    await site.settle()
+    found = stix.wallet_id(address(1))
+    absent = stix.wallet_id(address(77))
+    (item,) = (await Reader(api(bank)).page(path=f"objects/{found}/")).json()["objects"]
+    assert item["value"] == address(1)
+    answers = [await Reader(api(who)).get(f"objects/{one}/") for who, one in ((other, found), (bank, absent))]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].content == answers[1].content
+    assert (await Reader(api(other)).page(**{"match[id]": found})).json() == {}
 
 
 async def test_strict_is_given_to_who_asks_and_red_to_nobody(lite):
