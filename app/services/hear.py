@@ -150,7 +150,7 @@ class _Ear:
         """Judge one head: 1 its name, 2 who passes it on, 3 its checkpoint, 4 access, 5 whether it is ahead."""
         record = self.nodes.get(head.origin)
         log = _name(head)
-        if record is None or log is None or not self._has_room(log) or not await self._may_come(log):  # 1, 2
+        if record is None or log is None or not self._has_room(log) or not await self._may_come(log, head):  # 1, 2
             return
         try:
             signed, _ = page.read_checkpoint(head.note, log, record)  # 3
@@ -180,12 +180,26 @@ class _Ear:
         self.seen.add(log.id)
         return True
 
-    async def _may_come(self, log: LogName) -> bool:
+    async def _may_come(self, log: LogName, head: RemoteHead) -> bool:
+        if log.audience.group is not None and not head.ended and await self._has_left(log, log.audience.group):
+            return False
         if log.origin in {self.peer_id, self.node.identity.node_id}:
             return True
         group = log.audience.group
         community = group is not None and await groups.is_community(self.tx, group)
         return peer.may_relay(log.audience.kind, community=community)
+
+    async def _has_left(self, log: LogName, group_id: UUID) -> bool:
+        """Tell whether this node knows that it has left a group, better than the log's origin does.
+
+        The steward's node always knows better; and what is kept on leaving may come.
+        """
+        group = await groups.find(self.tx, group_id)
+        if group is None or group.on_leave == "keep":
+            return False
+        own = self.node.identity.node_id
+        homes = await organizations.homes(self.tx, (*group.members, group.steward))
+        return own not in {*group.nodes, *homes.values(), log.origin} and homes.get(group.steward) != log.origin
 
     async def _note_access(self, log: LogName, head: RemoteHead, size: int) -> None:
         before = self.before.get(log.id, PeerLog(self.peer_id, log.id))

@@ -151,6 +151,21 @@ class Checker:
                     raise Broken(f"{stand.home.name} after {deed}: {error}") from None
         self.times = {stand.host: stand.home.world.clock.now for stand in stands}
 
+    def forget_published(self, stand: Stand) -> None:
+        """Forget what a node has published and no peer of it has kept: without its file of heads nobody knows of it."""
+        held = set()
+        paper = settled.Paper(self)
+        for other in self.honest:
+            if other is not stand and paper.active(other.id, stand.id):
+                held |= {
+                    overhearing.read_note(row["note"])[:2] for row in self.query(other, "SELECT note FROM replicas")
+                }
+        self.published = {
+            place: root
+            for place, root in self.published.items()
+            if not place[0].startswith(f"{stand.id}/") or place in held
+        }
+
     def _has_changed(self, stand: Stand) -> bool:
         version = self.query(stand, "PRAGMA data_version")[0]["data_version"]
         before, self.versions[stand.host] = self.versions.get(stand.host), version

@@ -110,12 +110,19 @@ class Paper:
                 if readers is not None and stand.id not in readers:
                     continue
                 if giver is not origin and not (
-                    passes and self._takes(stand.id, giver.id, origin.id) and self.knows(stand.id, audience)
+                    passes
+                    and self._takes(stand.id, giver.id, origin.id)
+                    and self.knows(stand.id, audience)
+                    and not self.is_turned_away(giver.id, origin.id)
                 ):
                     continue
                 found.add(stand.id)
                 queue.append(stand)
         return [stand for stand in self.checker.honest if stand.id in found and stand is not origin]
+
+    def is_turned_away(self, node: str, origin: str) -> bool:
+        """Tell whether a node gets bare leaves of an origin's logs, and so has not all to pass on."""
+        return node != origin and origin in self.peers[node] and not self.active(origin, node)
 
     def _takes(self, node: str, giver: str, origin: str) -> bool:
         policy = json.loads(self.peers[node][giver]["policy"])
@@ -133,7 +140,7 @@ def _compare(checker: "Checker", paper: Paper, origin: Stand, stand: Stand, log:
     group = json.loads(there.logs[log]["document"]).get("group")
     partly = group is not None and (paper.newest(group) or {}).get("history") == "from_join"
     # Whom the origin has turned away it gives bare leaves, also of what a relay might have given before.
-    partly |= origin.id in paper.peers[stand.id] and not paper.active(origin.id, stand.id)
+    partly |= paper.is_turned_away(stand.id, origin.id)
     states = {row["record_id"]: row["state"] for row in checker.query(origin, "SELECT record_id, state FROM reports")}
     held = {row["record_id"]: row["state"] for row in checker.query(stand, "SELECT record_id, state FROM reports")}
     for place, (ours, their) in enumerate(zip(mine, theirs, strict=True)):

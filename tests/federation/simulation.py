@@ -421,6 +421,8 @@ class Simulation:
             stand.home.heads.unlink(missing_ok=True)
         await stand.reopen(kept.path)
         self.checker.restored(stand, set(kept.acknowledged))
+        if without:
+            self.checker.forget_published(stand)
         return f"{kept.path.name} {'without' if without else 'with'} heads"
 
     async def _clock(self, stand: Stand) -> str:

@@ -240,6 +240,23 @@ async def test_who_left_and_purges_has_leaves_only_and_gets_all_of_it_back_when_
     assert await c.rows("SELECT count(*) FROM log_holes") == [(0,)]
 
 
+async def test_who_knows_to_have_left_takes_nothing_from_one_who_has_not_heard_of_it(circle):
+    a, b, c = circle
+    group = await a.found(a, b, c)
+    await spread(*circle)
+    await b.submit(b.home.address(), group=group)
+    await spread(*circle)
+    await a.change(group, remove=[b, c])
+    await pull_all(c.site, a.site)
+    await b.submit(b.home.address(), group=group)
+    for _ in range(2):
+        await pull_all(c.site, b.site)
+    assert await c.rows(BODIES) == [(0,)]
+    await a.change(group, add=[b, c])
+    await spread(*circle)
+    assert await c.rows(BODIES) == [(2,)]
+
+
 async def test_a_page_that_was_on_its_way_when_its_reader_was_put_out_is_gone_at_the_next_round(lite_two):
     a, c = lite_two
     group = await a.found(a, c)
