@@ -64,7 +64,7 @@ class _LogWalk:
         self._keys = LogKeys(())
         self._own = log["origin"] == node.identity.node_id
         self._next = 0
-        self._arrival = 0
+        self._arrival = (0, 0)
 
     async def run(self) -> None:
         """Check the log: the numbers are those of `verify`."""
@@ -136,9 +136,11 @@ class _LogWalk:
         waits = row["record_id"] is None or row["quarantined"]
         if waits or (not self._own and row["arrival"] is not None):
             return ["it has an arrival, and nobody can read it"] if waits and row["arrival"] is not None else []
-        arrival, before = _number(row["arrival"]), self._arrival
-        self._arrival = arrival
-        return ["its arrival is not above the one of the entry before it"] if arrival <= before else []
+        arrival, received = _number(row["arrival"]), _number(row["received_at"])
+        before, self._arrival = self._arrival, (arrival, received)
+        # What a restored node got back from a peer later than the entry after it has arrived later than that one.
+        disordered = arrival <= 0 or (arrival <= before[0] and received >= before[1])
+        return ["its arrival is not above the one of the entry before it"] if disordered else []
 
     def _record(self, row: Row, content: Content, faults: list[str]) -> bytes | None:
         checked = verify_record.check(self._driver, row, self._keys, content)

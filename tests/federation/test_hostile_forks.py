@@ -11,12 +11,12 @@ import pytest
 from app.cli import run
 from app.domain import audience as audiences
 from app.domain import evidence as proofs
-from app.domain import merkle, page
+from app.domain import merkle
 from app.domain.marking import Pap, Tlp
 from app.services import forks
 from app.services.remote import Destination, Held, PeerRefused
 from app.storage import holes
-from tests.federation.liar import Story, on, open_nodes, person
+from tests.federation.liar import Story, keeping_back, on, open_nodes, person
 from tests.joined import join, publish, pull_all, pull_once
 
 
@@ -226,27 +226,6 @@ async def test_a_relay_that_keeps_a_revocation_back_delays_it_until_the_origin_i
         assert (await pull_once(honest, origin)).filled == 1
         assert await honest.home.status(bank, address) == "revoked"
         assert await honest.faults() == []
-
-
-def keeping_back(index):
-    """Serve an entry bare, as a relay does that has no body."""
-
-    def lie(asked, reply):
-        if reply.status != 200:
-            return reply
-        rows = reply.plain.split(b"\n")
-        for place, row in enumerate(rows):
-            if row.startswith(b'{"index":%d,' % index):
-                said = json.loads(row)
-                leaf = said.get("leaf") or _leaf_of(row)
-                rows[place] = b'{"index":%d,"leaf":"%s","why":"refused"}' % (index, leaf.encode())
-        return reply.of(b"\n".join(rows))
-
-    return lie
-
-
-def _leaf_of(row):
-    return page._read_entry(row, {}).leaf_hash.hex()
 
 
 async def test_what_a_peer_shows_of_a_log_that_is_hidden_from_it_changes_nothing_and_tells_nothing(fresh_sqlite):

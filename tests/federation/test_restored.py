@@ -18,7 +18,7 @@ from app.domain.errors import Conflict, InvalidSignature
 from app.domain.marking import Pap, Tlp
 from app.services import forks, membership
 from app.services.known_heads import KnownHeads
-from tests.federation.liar import open_nodes
+from tests.federation.liar import keeping_back, on, open_nodes
 from tests.joined import join, publish, pull_all, pull_once
 
 
@@ -181,6 +181,19 @@ async def test_a_node_that_is_restored_to_the_time_before_a_partners_key_was_rev
     await membership.enrol_key(origin.home.node, held.strong, held.id, None, origin.home.tick())
     await publish(origin, after)
     await settled(kept, peer, held, addresses)
+
+
+async def test_an_own_entry_that_comes_back_later_than_those_after_it_is_no_fault(restored):
+    kept, peer, ngo, addresses = restored
+    await kept.restore()
+    peer.lies.append(on("/entries", keeping_back(3)))
+    await pull_all(kept.stand, peer)
+    assert await kept.stand.rows('SELECT "index" FROM log_holes') == [(3,)]
+    peer.lies.clear()
+    kept.stand.world.clock.tick(hours=30)
+    await pull_all(kept.stand, peer)
+    assert await kept.stand.rows('SELECT "index" FROM log_holes') == []
+    await settled(kept, peer, ngo, addresses)
 
 
 @pytest.mark.parametrize("rotations", [0, 1, 3])
