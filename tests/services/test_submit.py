@@ -260,7 +260,7 @@ async def test_an_erased_successor_does_not_bring_back_what_it_replaced(home):
     old = await home.submit(ngo, address)
     new = await home.submit(ngo, supersedes=str(old.id))
     await home.follow(ngo, new.id, "erasure")
-    assert (await read_reports.get_report(home.node, ngo.actor, old.id)).state == "superseded"
+    assert (await read_reports.get_report(home.node, ngo.actor, old.id)).state == "revoked"
     assert await home.status(ngo, address) == "revoked"
     assert [item.id for item in await reports(home, ngo, state="live")] == []
 
