@@ -126,11 +126,12 @@ class Proxy:
             ]
             await asyncio.wait(tasks[:2], return_when=asyncio.FIRST_COMPLETED)
         finally:
+            # First, because a second cancellation may come while the tasks are waited for.
+            for _, one in there:
+                _reset(one)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for _, one in there:
-                _reset(one)
 
     async def _ask(self, reader: asyncio.StreamReader, to: list[asyncio.StreamWriter]) -> None:
         while piece := await reader.read(CHUNK):
