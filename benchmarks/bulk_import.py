@@ -10,6 +10,7 @@ from uuid import uuid4
 import asyncpg
 
 from app.domain.address import find_chain, parse
+from app.formats import stix_ids
 from benchmarks.servers import imported, made_addresses, postgres, served
 
 COUNT = 300_000
@@ -25,7 +26,8 @@ async def copy(url: str, addresses: list[str]) -> float:
     for first in range(0, len(addresses), BATCH):
         record = uuid4()
         for ordinal, address in enumerate(addresses[first : first + BATCH]):
-            rows.append((record, ordinal, parse(bitcoin, address).key, 1, bitcoin.caip2, address, *[None] * 8))
+            key, wallet = parse(bitcoin, address).key, stix_ids.of_wallet(address)
+            rows.append((record, ordinal, key, 1, bitcoin.caip2, address, *[None] * 8, wallet))
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     await connection.execute("CREATE TABLE floor (LIKE indicators INCLUDING ALL)")
     started = time.perf_counter()
