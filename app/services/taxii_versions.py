@@ -79,15 +79,24 @@ class Versions:
             await taxii.keep_posted(tx, self._collection, list(self._now.values()))
         async with node.store.read(actor) as tx:
             held = await taxii.posted(tx, self._collection, {known for known, _ in self._stated.values()})
-            older = [row for rows in held.values() for row in rows if row.rank < rows[-1].rank]
-            claiming = await taxii.posted_in(tx, self._collection, {row.report for row in older if row.ordinals})
-        for report in sorted({row.report for row in older if row.ordinals}):
-            gone = {at for row in older if row.report == report for at in row.ordinals}
-            left = {at for row in claiming if row.report == report and row not in older for at in row.ordinals}
-            await _withdraw(node, actor, report, gone, left, now)
+            older = {row for rows in held.values() for row in rows if row.rank < rows[-1].rank}
+            gone = _by_report(older)
+            claiming = await taxii.posted_in(tx, self._collection, gone)
+        left = _by_report(row for row in claiming if row not in older)
+        for report in sorted(gone):
+            await _withdraw(node, actor, report, gone[report], left.get(report, set()), now)
         if older:
             async with node.store.write(actor) as tx:
-                await taxii.forget_posted(tx, self._collection, older)
+                await taxii.forget_posted(tx, self._collection, list(older))
+
+
+def _by_report(rows: Iterable[Posted]) -> dict[UUID, set[int]]:
+    """Give the ordinals that objects claim, by report."""
+    found: dict[UUID, set[int]] = {}
+    for row in rows:
+        if row.ordinals:
+            found.setdefault(row.report, set()).update(row.ordinals)
+    return found
 
 
 def _stated(item: Any) -> tuple[str, datetime] | None:
