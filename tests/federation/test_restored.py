@@ -196,18 +196,24 @@ async def test_an_own_entry_that_comes_back_later_than_those_after_it_is_no_faul
     await settled(kept, peer, ngo, addresses)
 
 
+async def rotated_and_restored(kept, peer):
+    """Restore the node to the time before a partner's key was replaced; give both."""
+    before = await kept.stand.home.organization(own_key=True)
+    await publish(kept.stand, before)
+    await kept.back_up()
+    after = await kept.stand.home.rotate(before)
+    await publish(kept.stand, after)
+    await pull_all(peer, kept.stand)
+    await kept.restore()
+    return before, after
+
+
 @pytest.mark.parametrize("rotations", [0, 1, 3])
 async def test_what_a_restored_node_states_meanwhile_goes_on_from_what_it_had_stated(restored, rotations):
     """Whatever was signed meanwhile, with keys that were replaced meanwhile, counts at the peer."""
     kept, peer, ngo, addresses = restored
     origin = kept.stand
-    before = await origin.home.organization(own_key=True)
-    await publish(origin, before)
-    await kept.back_up()
-    lost = await origin.home.rotate(before)
-    await publish(origin, lost)
-    await pull_all(peer, origin)
-    await kept.restore()
+    before, lost = await rotated_and_restored(kept, peer)
     partner, said = before, []
     for _ in range(rotations):
         partner = await origin.home.rotate(partner)
@@ -225,13 +231,7 @@ async def test_what_a_restored_node_states_meanwhile_goes_on_from_what_it_had_st
 async def test_what_a_restored_node_states_in_another_log_meanwhile_is_stated_anew_when_it_knows_better(restored):
     kept, peer, ngo, addresses = restored
     origin = kept.stand
-    before = await origin.home.organization(own_key=True)
-    await publish(origin, before)
-    await kept.back_up()
-    after = await origin.home.rotate(before)
-    await publish(origin, after)
-    await pull_all(peer, origin)
-    await kept.restore()
+    before, after = await rotated_and_restored(kept, peer)
     group = await origin.home.group(before, ngo)
     await publish(origin, before, audience=audiences.group(group.id), tlp=Tlp.AMBER, pap=Pap.AMBER)
     again = await origin.home.rotate(before)  # a key that nobody else has heard of
